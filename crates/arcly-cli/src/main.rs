@@ -1,0 +1,2 @@
+//! The arcly command line.
+fn main() {}

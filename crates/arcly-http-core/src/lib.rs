@@ -1,0 +1,3 @@
+//! Vocabulary of arcly-http: dependency graph and its proof, scope, access,
+//! contract, problems, configuration, time.
+

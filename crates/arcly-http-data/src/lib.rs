@@ -1,0 +1,1 @@
+//! Data sources of arcly-http: embedded SQLite, migrations, transactions.

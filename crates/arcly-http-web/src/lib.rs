@@ -1,0 +1,1 @@
+//! Request pipeline of arcly-http: routes, stages, arguments, replies, documents, serving.

@@ -1,0 +1,1 @@
+//! The arcly-http framework.
