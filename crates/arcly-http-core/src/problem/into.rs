@@ -1,0 +1,82 @@
+//! From domain errors to problems.
+
+use std::convert::Infallible;
+
+use super::{Problem, ProblemKind, kinds};
+
+/// An error that can be answered as a problem.
+///
+/// Derive it with `#[derive(Problem)]`, or write it by hand:
+///
+/// ```
+/// use arcly_http_core::problem::{IntoProblem, Problem, ProblemKind};
+///
+/// static OUT_OF_STOCK: ProblemKind = ProblemKind {
+///     status: 409,
+///     type_uri: "urn:problem:order:out-of-stock",
+///     code: "out_of_stock",
+///     title: "Out of stock",
+///     members: &[],
+/// };
+///
+/// struct OutOfStock;
+///
+/// impl IntoProblem for OutOfStock {
+///     fn into_problem(self) -> Problem {
+///         Problem::of(&OUT_OF_STOCK)
+///     }
+///     fn kinds() -> &'static [&'static ProblemKind] {
+///         static KINDS: [&ProblemKind; 1] = [&OUT_OF_STOCK];
+///         &KINDS
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how to answer a client",
+    label = "cannot become a problem",
+    note = "add `#[derive(Problem)]` to `{Self}`, and `#[problem(status = ..)]`, `#[problem(internal)]` or `#[problem(transparent)]` to each variant"
+)]
+pub trait IntoProblem {
+    /// This error as a problem.
+    fn into_problem(self) -> Problem;
+
+    /// Every kind that [`into_problem`](Self::into_problem) can return, for
+    /// the contract.
+    fn kinds() -> &'static [&'static ProblemKind];
+}
+
+impl IntoProblem for Problem {
+    fn into_problem(self) -> Problem {
+        self
+    }
+
+    /// A bare problem says nothing about its kind, so only the kind that
+    /// every operation has is listed.
+    fn kinds() -> &'static [&'static ProblemKind] {
+        static KINDS: [&ProblemKind; 1] = [&kinds::INTERNAL];
+        &KINDS
+    }
+}
+
+impl IntoProblem for Infallible {
+    fn into_problem(self) -> Problem {
+        match self {}
+    }
+
+    fn kinds() -> &'static [&'static ProblemKind] {
+        &[]
+    }
+}
+
+/// Lists of kinds as one list without doubles, in order of appearance.
+#[doc(hidden)]
+#[must_use]
+pub fn merge_kinds(lists: &[&[&'static ProblemKind]]) -> Vec<&'static ProblemKind> {
+    let mut merged: Vec<&'static ProblemKind> = Vec::new();
+    for kind in lists.iter().copied().flatten() {
+        if !merged.iter().any(|known| std::ptr::eq(*known, *kind)) {
+            merged.push(kind);
+        }
+    }
+    merged
+}
