@@ -1,5 +1,14 @@
 //! Vocabulary of arcly-http: dependency graph and its proof, scope, access,
 //! contract, problems, configuration, time.
+//!
+//! No protocol, no storage, no run time beyond tokio's primitives: this crate
+//! names no axum, sqlx, broker or TLS crate.
 
+pub mod access;
+pub mod config;
+pub mod contract;
+pub mod di;
 pub mod problem;
+pub mod scope;
+pub mod time;
 pub mod validate;

@@ -188,10 +188,7 @@ impl Problem {
     /// occurrence, for example by its trace id.
     #[must_use]
     pub fn to_json(&self, instance: Option<&str>) -> Vec<u8> {
-        encode(&Body {
-            problem: self,
-            instance,
-        })
+        encode(&Body { problem: self, instance })
     }
 }
 
@@ -221,10 +218,7 @@ impl fmt::Display for Problem {
 
 impl Error for Problem {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.inner
-            .cause
-            .as_deref()
-            .map(|cause| cause as &(dyn Error + 'static))
+        self.inner.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
 }
 
@@ -236,12 +230,7 @@ struct Body<'a> {
 
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Inner {
-            kind,
-            detail,
-            members,
-            ..
-        } = &*self.problem.inner;
+        let Inner { kind, detail, members, .. } = &*self.problem.inner;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", kind.type_uri)?;
         map.serialize_entry("title", kind.title)?;

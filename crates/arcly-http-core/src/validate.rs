@@ -1,6 +1,77 @@
-//! Reading input strictly, and telling the client what is wrong in the
-//! client's own names.
+//! Reading and checking what clients send.
+//!
+//! Input is read strictly: unknown fields are refused, and every fault names
+//! its field as the client does, with a JSON pointer (RFC 6901).
 
-mod violation;
+mod decode;
+mod names;
 
-pub use violation::Violation;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use decode::{decode_json, decode_urlencoded};
+pub use names::violations;
+
+use crate::problem::{Problem, kinds};
+
+/// One thing that is wrong with an input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Violation {
+    /// JSON pointer to the value: `/user/tags/0`.
+    pub pointer: String,
+    /// The same for people: `user.tags[0]`.
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The client's name of one field.
+#[derive(Debug, Clone, Copy)]
+pub struct InputField {
+    /// Name in Rust; the index for a tuple.
+    pub rust: &'static str,
+    /// Name on the wire.
+    pub client: &'static str,
+    /// Whether it has no name of its own on the wire (`flatten`, newtype).
+    pub flat: bool,
+    /// The fields of its type, where validation looks into it.
+    pub nested: Option<fn() -> &'static [InputField]>,
+}
+
+/// An input type whose fields' names are known. Written by `#[derive(Input)]`.
+#[diagnostic::on_unimplemented(
+    message = "the client's names for the fields of `{Self}` are not known",
+    label = "add `#[derive(Input)]`",
+    note = "`Input` reads the serde attributes, so that violations are reported as the client names the fields"
+)]
+pub trait Input {
+    /// Its fields.
+    const FIELDS: &'static [InputField];
+}
+
+/// Checks the garde rules of a value.
+///
+/// # Errors
+/// 422 with every violation, nested ones included.
+pub fn validate<T: garde::Validate<Context = ()> + Input>(value: &T) -> Result<(), Problem> {
+    match value.validate() {
+        Ok(()) => Ok(()),
+        Err(report) => Err(invalid(&violations(&report, T::FIELDS))),
+    }
+}
+
+/// The problem for a list of violations.
+pub(crate) fn invalid(violations: &[Violation]) -> Problem {
+    let detail = violations
+        .iter()
+        .map(|violation| match violation.field.as_str() {
+            "" => violation.message.clone(),
+            field => format!("{field}: {}", violation.message),
+        })
+        .collect::<Vec<_>>()
+        .join("; ");
+    Problem::of(&kinds::INVALID_INPUT).with_detail(detail).with_member("violations", violations)
+}
+
+#[cfg(test)]
+mod tests;

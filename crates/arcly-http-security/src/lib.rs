@@ -1,1 +1,1 @@
-//! Authentication for arcly-http: strict JWT, password hashing on a bounded pool, keys.
+//! Authentication.

@@ -1,1 +1,64 @@
-//! The arcly-http framework.
+#![doc = include_str!("../../../README.md")]
+#![forbid(unsafe_code)]
+
+// The derives that this crate uses itself name it by its outer name.
+extern crate self as arcly_http;
+
+mod launch;
+
+pub use arcly_http_core::access::{self, Access};
+pub use arcly_http_core::{config, contract, di, problem, scope, time, validate};
+pub use arcly_http_data as data;
+pub use arcly_http_macros::{
+    Action, Config, Injectable, Input, Problem, Qualifier, Token, authenticated, can, controller,
+    delete, filters, get, guards, head, injectable, interceptors, layers, main, module, options,
+    patch, post, provider, public, put, trace,
+};
+pub use arcly_http_security as security;
+pub use arcly_http_web as web;
+pub use arcly_http_web::App;
+pub use launch::ServerConfig;
+
+/// What most files of an application need.
+///
+/// ```
+/// use arcly_http::prelude::*;
+/// ```
+pub mod prelude {
+    pub use arcly_http_core::di::{All, Inject, Lazy, Lifecycle};
+    pub use arcly_http_core::problem::{IntoProblem, Problem};
+    pub use arcly_http_core::scope::{Claims, Scope};
+    pub use arcly_http_core::time::Clock;
+    pub use arcly_http_web::argument::{
+        Caller, Cookie, Form, Header, Json, Multipart, Path, Query, Valid,
+    };
+    pub use arcly_http_web::reply::{Accepted, Created, NoContent, Tagged};
+    pub use arcly_http_web::{App, Filter, FromRequest, Guard, Head, Interceptor, Next, Reply};
+
+    pub use arcly_http_macros::{
+        Action, Config, Injectable, Input, Problem, Qualifier, authenticated, can, controller,
+        delete, get, injectable, module, options, patch, post, provider, public, put,
+    };
+}
+
+/// What generated code names. Not part of the API: it may change in any
+/// release.
+#[doc(hidden)]
+pub mod __rt {
+    pub use arcly_http_core::access::{AUTHENTICATED_NEEDS, Access, ActionSet};
+    pub use arcly_http_core::contract::Operation;
+    pub use arcly_http_core::di::{
+        ActionMeta, Binding, BuildError, BuildFuture, ControllerMeta, Dep, Dependency, HookTable,
+        Host, Inject, Instance, Key, Module, ModuleMeta, NoHooks, Place, Probe, Provide,
+        ProviderEntry, ProviderMeta, ProviderScope, Qualifier, Resolver, RouteFact, Token,
+        Unqualified, WithHooks, proof,
+    };
+    pub use arcly_http_core::{config, problem, validate};
+    pub use arcly_http_web::{
+        App, Argument, Binder, Called, Context, Controller, ControllerHttp, Endpoint, HttpRoute,
+        ModuleHttp, PathArgument, PathValue, Reply, Stages, build_url,
+    };
+    pub use {schemars, serde_json};
+
+    pub use crate::launch::run_main;
+}

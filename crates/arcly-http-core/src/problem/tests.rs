@@ -19,10 +19,7 @@ fn every_kind_serialises() {
             }),
         );
         assert_eq!(kind.status_code().as_u16(), kind.status);
-        assert_eq!(
-            kind.type_uri,
-            format!("urn:arcly:problem:{}", kind.code.replace('_', "-"))
-        );
+        assert_eq!(kind.type_uri, format!("urn:arcly:problem:{}", kind.code.replace('_', "-")));
     }
 }
 
@@ -61,18 +58,14 @@ fn detail_instance_and_members_are_in_the_body() {
         )
     );
     assert_eq!(problem.headers().get("retry-after").unwrap(), "3");
-    assert_eq!(
-        problem.to_string(),
-        "429 too_many_requests: limit 5 reached"
-    );
+    assert_eq!(problem.to_string(), "429 too_many_requests: limit 5 reached");
 }
 
 #[test]
 fn reserved_and_unwritable_members_are_left_out() {
     let keyed_by_list = std::collections::HashMap::from([(vec![1], 1)]);
-    let problem = Problem::of(&kinds::CONFLICT)
-        .with_member("status", 200)
-        .with_member("odd", keyed_by_list);
+    let problem =
+        Problem::of(&kinds::CONFLICT).with_member("status", 200).with_member("odd", keyed_by_list);
     assert!(problem.members().is_empty());
     assert_eq!(body(&problem)["status"], 409);
 }
@@ -119,12 +112,7 @@ fn an_explaining_error_is_logged_once_with_its_sources() {
         "503 unavailable: store is busy: secret query failed: secret disk is full"
     );
     check_nothing_leaks(&problem);
-    assert!(
-        Problem::of(&kinds::CONFLICT)
-            .explained_by(Disk)
-            .cause()
-            .is_none()
-    );
+    assert!(Problem::of(&kinds::CONFLICT).explained_by(Disk).cause().is_none());
 }
 
 #[test]

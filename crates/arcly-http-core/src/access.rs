@@ -1,0 +1,113 @@
+//! Who may do what: words, no engine.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::di::{ActionMeta, Dep, DepKind, DepSpec, Key, Token};
+use crate::scope::Claims;
+
+/// The access rule of one operation. There is no default: an operation without
+/// a rule does not compile.
+#[derive(Debug, Clone, Copy)]
+pub enum Access {
+    /// Anybody, with or without credentials. Credentials that are present must
+    /// still be valid.
+    Public,
+    /// Any caller whose credentials are valid.
+    Authenticated,
+    /// Callers to whom the action's declared roles and scopes apply.
+    Can(&'static ActionMeta),
+}
+
+impl Access {
+    /// As shown in route lists: `public`, `authenticated`, `can Article::Publish`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Public => "public".to_owned(),
+            Self::Authenticated => "authenticated".to_owned(),
+            Self::Can(action) => format!("can {}", action.name),
+        }
+    }
+}
+
+impl ActionMeta {
+    /// Whether roles and scopes of a caller satisfy the action.
+    #[must_use]
+    pub fn permits(
+        &self,
+        has_role: impl Fn(&str) -> bool,
+        has_scope: impl Fn(&str) -> bool,
+    ) -> bool {
+        (self.roles.is_empty() || self.roles.iter().any(|role| has_role(role)))
+            && self.scopes.iter().all(|scope| has_scope(scope))
+    }
+}
+
+/// An enum of actions. Written by `#[derive(Action)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` declares no actions",
+    label = "not an action enum",
+    note = "add `#[derive(Action)]` to an enum and list it in `actions(..)` of a module"
+)]
+pub trait ActionSet: Copy + 'static {
+    /// All of them.
+    const ACTIONS: &'static [ActionMeta];
+}
+
+/// Credentials as a client presents them.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The authentication scheme (RFC 9110, section 11.1), as sent.
+    pub scheme: &'a str,
+    /// What follows it.
+    pub token: &'a str,
+}
+
+impl std::fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({} ..)", self.scheme)
+    }
+}
+
+/// Why credentials were not accepted. The client learns only that they were
+/// not; the text is for the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// They are wrong, expired or of an unknown scheme.
+    #[error("credentials refused: {0}")]
+    Refused(String),
+    /// They could not be checked.
+    #[error("credentials could not be checked")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What checking credentials yields.
+pub type AuthFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<Claims>, AuthError>> + Send + 'a>>;
+
+/// Checks credentials: the port between the pipeline and authentication.
+///
+/// Bind one as `dyn Authenticator` in a global module; every route that is not
+/// `#[public]` depends on it, so that the proof asks for it.
+pub trait Authenticator: Send + Sync + 'static {
+    /// The schemes it accepts, the preferred one first: `["Bearer"]`.
+    fn schemes(&self) -> &'static [&'static str];
+
+    /// Checks credentials of one of the schemes.
+    fn authenticate<'a>(&'a self, credentials: Credentials<'a>) -> AuthFuture<'a>;
+}
+
+const AUTHENTICATOR_KEY: Key = Key::of("dyn arcly_http::Authenticator", 0, 0);
+
+impl Token for dyn Authenticator {
+    const KEY: Key = AUTHENTICATOR_KEY;
+}
+
+/// The edge that an access rule other than `#[public]` adds to the graph.
+pub static AUTHENTICATED_NEEDS: &[Dep] = &[Dep {
+    field: "access rule",
+    spec: DepSpec { key: AUTHENTICATOR_KEY, kind: DepKind::One, many: false },
+    line: 0,
+}];

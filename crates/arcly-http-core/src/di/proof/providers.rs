@@ -1,0 +1,376 @@
+//! Faults of providers: missing, hidden, captive, cyclic.
+
+use super::{MODULES_MAX, NONE, PROVIDERS_MAX, Proof};
+use crate::di::key::Key;
+use crate::di::meta::{Dep, DepKind, ModuleMeta, Place, ProviderScope};
+use crate::scope::SCOPE_KEY;
+
+/// Who has a dependency.
+#[derive(Clone, Copy)]
+struct Needer {
+    /// Its type, or the controller whose handler it is.
+    key: Key,
+    /// The handler; empty for a provider.
+    handler: &'static str,
+    place: Place,
+    scope: ProviderScope,
+}
+
+impl Proof {
+    pub(super) const fn check_exports(&mut self) {
+        let mut m = 0;
+        while m < self.module_count {
+            let module = self.module(m);
+            let mut e = 0;
+            while e < module.exports.len() {
+                let key = module.exports[e];
+                if !self.is_provided_by(&key, m) {
+                    self.text.fault("module `");
+                    self.text.put_key(&module.key);
+                    self.text.put("` exports `");
+                    self.text.put_key(&key);
+                    self.text.put("`, which it does not provide\n");
+                    self.text.at(module.place.file, module.place.line);
+                    self.text.help("list it in `providers(..)` too, or pass on a whole imported module by `reexports(..)`");
+                }
+                e += 1;
+            }
+            m += 1;
+        }
+    }
+
+    const fn is_provided_by(&self, key: &Key, module: usize) -> bool {
+        let mut at = self.find(key);
+        while at != NONE {
+            if self.records[at as usize].module as usize == module {
+                return true;
+            }
+            at = self.records[at as usize].next;
+        }
+        false
+    }
+
+    pub(super) const fn check_dependencies(&mut self) {
+        let mut m = 0;
+        while m < self.module_count {
+            let module = self.module(m);
+            let mut e = 0;
+            while e < module.providers.len() {
+                let meta = module.providers[e].meta;
+                let needer =
+                    Needer { key: meta.key, handler: "", place: meta.place, scope: meta.scope };
+                self.check_needs(m, &needer, meta.deps);
+                e += 1;
+            }
+            let mut c = 0;
+            while c < module.controllers.len() {
+                self.check_controller(m, c);
+                c += 1;
+            }
+            let mut d = 0;
+            while d < module.deps.len() {
+                let needer = Needer {
+                    key: module.key,
+                    handler: "",
+                    place: module.place,
+                    scope: ProviderScope::Singleton,
+                };
+                self.check_needs(m, &needer, module.deps[d]);
+                d += 1;
+            }
+            m += 1;
+        }
+    }
+
+    const fn check_controller(&mut self, m: usize, c: usize) {
+        let controller = self.module(m).controllers[c];
+        let meta = controller.provider;
+        let needer = Needer {
+            key: meta.key,
+            handler: "",
+            place: meta.place,
+            scope: ProviderScope::Singleton,
+        };
+        self.check_needs(m, &needer, meta.deps);
+        if !matches!(meta.scope, ProviderScope::Singleton) {
+            self.text.fault("controller `");
+            self.text.put_key(&meta.key);
+            self.text.put("` is not a singleton\n");
+            self.text.at(meta.place.file, meta.place.line);
+            self.text.help("controllers live as long as the application; take what belongs to one request as an argument of the handler");
+        }
+        let mut r = 0;
+        while r < controller.routes.len() {
+            let route = &controller.routes[r];
+            let needer = Needer {
+                key: meta.key,
+                handler: route.handler,
+                place: route.place,
+                // A handler runs within a request, so it may take anything.
+                scope: ProviderScope::Request,
+            };
+            let mut d = 0;
+            while d < route.deps.len() {
+                self.check_needs(m, &needer, route.deps[d]);
+                d += 1;
+            }
+            r += 1;
+        }
+    }
+
+    const fn check_needs(&mut self, m: usize, needer: &Needer, deps: &'static [Dep]) {
+        let mut d = 0;
+        while d < deps.len() {
+            self.check_need(m, needer, &deps[d]);
+            d += 1;
+        }
+    }
+
+    const fn check_need(&mut self, m: usize, needer: &Needer, dep: &Dep) {
+        if dep.spec.key.same(&SCOPE_KEY) {
+            self.check_captive(needer, dep, ProviderScope::Request);
+            return;
+        }
+        if matches!(dep.spec.kind, DepKind::All) {
+            let mut at = self.find(&dep.spec.key);
+            while at != NONE {
+                self.check_captive(needer, dep, self.meta(at).scope);
+                at = self.records[at as usize].next;
+            }
+            return;
+        }
+        if dep.spec.many {
+            self.head("ambiguous dependency: ", needer, dep);
+            self.text.help("the trait is declared `#[injectable(many)]`: inject `All<dyn ..>`");
+            return;
+        }
+        let found = self.find(&dep.spec.key);
+        if found == NONE {
+            if !matches!(dep.spec.kind, DepKind::Optional) {
+                self.head("missing provider: ", needer, dep);
+                self.text.help_head();
+                self.text.put("no module in the graph provides it; add it to `providers(..)` of `");
+                self.text.put_key(&self.module(m).key);
+                self.text.put("`, or import a module that exports it\n");
+            }
+            return;
+        }
+        let owner = self.records[found as usize].module as usize;
+        if owner != m && !self.sees(m, owner, &dep.spec.key) {
+            self.report_hidden(m, owner, needer, dep);
+            return;
+        }
+        self.check_captive(needer, dep, self.meta(found).scope);
+    }
+
+    const fn report_hidden(&mut self, m: usize, owner: usize, needer: &Needer, dep: &Dep) {
+        let (here, there) = (self.module(m), self.module(owner));
+        self.head("missing provider: ", needer, dep);
+        self.text.help_head();
+        self.text.put("`");
+        self.text.put_key(&there.key);
+        if exports_own(there, &dep.spec.key) {
+            self.text.put("` exports it, but `");
+            self.text.put_key(&here.key);
+            self.text.put("` does not import it; write `imports(");
+            self.text.put(last_segment(there.key.name));
+            self.text.put(")`");
+        } else {
+            self.text.put("` provides it but does not list it in `exports(..)`");
+        }
+        self.text.put_place(&there.place);
+        self.text.put("\n");
+    }
+
+    const fn check_captive(&mut self, needer: &Needer, dep: &Dep, scope: ProviderScope) {
+        let short = matches!(scope, ProviderScope::Request);
+        if !short || matches!(needer.scope, ProviderScope::Request) {
+            return;
+        }
+        self.head("captive dependency: ", needer, dep);
+        if matches!(needer.scope, ProviderScope::Transient) {
+            self.text.help("it lives for one request only; make the one that needs it `#[inject(scope = request)]` as well");
+        } else {
+            self.text.help("it lives for one request, the one that needs it for the whole application; make that one `#[inject(scope = request)]`, or take it as an argument of the handler");
+        }
+    }
+
+    const fn head(&mut self, what: &str, needer: &Needer, dep: &Dep) {
+        self.text.fault(what);
+        self.text.put("`");
+        self.text.put_key(&needer.key);
+        if !needer.handler.is_empty() {
+            self.text.put("::");
+            self.text.put(needer.handler);
+        }
+        self.text.put("` needs `");
+        self.text.put_key(&dep.spec.key);
+        self.text.put(if needer.handler.is_empty() { "` for field `" } else { "` for argument `" });
+        self.text.put(dep.field);
+        self.text.put("`\n");
+        let line = if dep.line == 0 { needer.place.line } else { dep.line };
+        self.text.at(needer.place.file, line);
+    }
+
+    /// Whether module `m` sees `key` of module `owner`: `owner` exports it and
+    /// is imported, passed on by an import, or global.
+    const fn sees(&self, m: usize, owner: usize, key: &Key) -> bool {
+        let (here, there) = (self.module(m), self.module(owner));
+        if !exports_own(there, key) {
+            return false;
+        }
+        if there.global {
+            return true;
+        }
+        let mut i = 0;
+        while i < here.imports.len() + here.reexports.len() {
+            let import = if i < here.imports.len() {
+                here.imports[i]
+            } else {
+                here.reexports[i - here.imports.len()]
+            };
+            if passes_on(import, there) {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+
+    /// Finds a provider cycle, if any, by colouring. Lazy edges do not count.
+    pub(super) const fn check_cycles(&mut self) {
+        const WHITE: u8 = 0;
+        const GREY: u8 = 1;
+        const BLACK: u8 = 2;
+        let mut colour = [WHITE; PROVIDERS_MAX];
+        let mut stack = [0u16; PROVIDERS_MAX];
+        let mut dep_at = [0u16; PROVIDERS_MAX];
+        // Where in the chain of one key the search stands; NONE: not begun.
+        let mut chain_at = [NONE; PROVIDERS_MAX];
+        let mut start = 0;
+        while start < self.record_count {
+            if self.records[start].node as usize != start || colour[start] != WHITE {
+                start += 1;
+                continue;
+            }
+            let mut depth = 1;
+            stack[0] = start as u16;
+            dep_at[0] = 0;
+            chain_at[0] = NONE;
+            colour[start] = GREY;
+            while depth > 0 {
+                let top = depth - 1;
+                let node = stack[top];
+                let deps = self.meta(node).deps;
+                if dep_at[top] as usize >= deps.len() {
+                    colour[node as usize] = BLACK;
+                    depth -= 1;
+                    continue;
+                }
+                let dep = &deps[dep_at[top] as usize];
+                let target = if matches!(dep.spec.kind, DepKind::Lazy) {
+                    NONE
+                } else if chain_at[top] == NONE {
+                    self.find(&dep.spec.key)
+                } else {
+                    self.records[chain_at[top] as usize].next
+                };
+                if target == NONE {
+                    dep_at[top] += 1;
+                    chain_at[top] = NONE;
+                    continue;
+                }
+                chain_at[top] = target;
+                let next = self.records[target as usize].node;
+                if colour[next as usize] == GREY {
+                    let mut from = top;
+                    while stack[from] != next {
+                        from -= 1;
+                    }
+                    self.report_cycle(&stack, &dep_at, from, depth);
+                } else if colour[next as usize] == WHITE {
+                    colour[next as usize] = GREY;
+                    stack[depth] = next;
+                    dep_at[depth] = 0;
+                    chain_at[depth] = NONE;
+                    depth += 1;
+                }
+            }
+            start += 1;
+        }
+    }
+
+    const fn report_cycle(
+        &mut self,
+        stack: &[u16; PROVIDERS_MAX],
+        dep_at: &[u16; PROVIDERS_MAX],
+        from: usize,
+        to: usize,
+    ) {
+        self.text.fault("dependency cycle:");
+        let mut i = from;
+        while i < to {
+            let meta = self.meta(stack[i]);
+            let dep = &meta.deps[dep_at[i] as usize];
+            self.text.put("        `");
+            self.text.put_key(&meta.key);
+            self.text.put("` needs `");
+            self.text.put_key(&dep.spec.key);
+            self.text.put("` for field `");
+            self.text.put(dep.field);
+            self.text.put("`");
+            let place = Place { file: meta.place.file, line: dep.line };
+            self.text.put_place(&place);
+            self.text.put("\n");
+            i += 1;
+        }
+        self.text.help("move the shared part to a third provider, or make one side `Lazy<..>`");
+    }
+}
+
+const fn exports_own(module: &ModuleMeta, key: &Key) -> bool {
+    let mut i = 0;
+    while i < module.exports.len() {
+        if module.exports[i].same(key) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// Whether `import` is `wanted`, or passes it on by `reexports`.
+const fn passes_on(import: &'static ModuleMeta, wanted: &'static ModuleMeta) -> bool {
+    let mut queue: [Option<&'static ModuleMeta>; MODULES_MAX] = [None; MODULES_MAX];
+    queue[0] = Some(import);
+    let (mut head, mut tail) = (0, 1);
+    while head < tail {
+        if let Some(module) = queue[head] {
+            if module.key.same(&wanted.key) {
+                return true;
+            }
+            let mut i = 0;
+            // Invariant: there is no import cycle, so the queue ends; a module
+            // that is reached twice is only looked at twice.
+            while i < module.reexports.len() && tail < MODULES_MAX {
+                queue[tail] = Some(module.reexports[i]);
+                tail += 1;
+                i += 1;
+            }
+        }
+        head += 1;
+    }
+    false
+}
+
+const fn last_segment(path: &'static str) -> &'static str {
+    let bytes = path.as_bytes();
+    let mut i = bytes.len();
+    while i > 0 {
+        if bytes[i - 1] == b':' {
+            return path.split_at(i).1;
+        }
+        i -= 1;
+    }
+    path
+}

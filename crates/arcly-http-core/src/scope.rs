@@ -1,0 +1,54 @@
+//! The typed context of one unit of work: who asks, and on whose trace.
+
+pub mod claims;
+mod trace;
+
+use std::sync::Arc;
+
+pub use claims::Claims;
+pub use trace::{RequestId, TraceContext};
+
+use crate::di::{Key, Token};
+
+pub(crate) const SCOPE_KEY: Key = Key::of("arcly_http::Scope", 0, 0);
+
+/// One unit of work: a request now; a message, an event or a job alike.
+///
+/// Request-scoped providers inject it (`Inject<Scope>`), handlers take it as an
+/// argument. Only the pipeline makes one.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    request_id: RequestId,
+    trace: TraceContext,
+    claims: Option<Arc<Claims>>,
+}
+
+impl Scope {
+    /// Puts a scope together; what an entry point's pipeline does.
+    #[must_use]
+    pub fn new(request_id: RequestId, trace: TraceContext, claims: Option<Arc<Claims>>) -> Self {
+        Self { request_id, trace, claims }
+    }
+
+    /// The id that logs and the `x-request-id` header carry.
+    #[must_use]
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// The W3C trace that this work belongs to.
+    #[must_use]
+    pub fn trace(&self) -> &TraceContext {
+        &self.trace
+    }
+
+    /// The verified claims of the caller; `None` for an anonymous one.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Arc<Claims>> {
+        self.claims.as_ref()
+    }
+}
+
+impl Token for Scope {
+    const KEY: Key = SCOPE_KEY;
+}

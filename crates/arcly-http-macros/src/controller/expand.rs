@@ -1,0 +1,255 @@
+//! From the model to metadata and endpoints; no decisions are left here.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::LitStr;
+use syn::spanned::Spanned;
+
+use super::parse::{Args, Passing, Route, Rule};
+use super::validate::byte_size;
+use crate::module::stages::{stage_deps, stages};
+use crate::support::rt;
+
+pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> TokenStream {
+    if !item.generics.params.is_empty() || item.trait_.is_some() {
+        return quote!(#item);
+    }
+    let rt = rt();
+    let controller = &item.self_ty;
+    let count = routes.len();
+    let facts = routes.iter().map(|route| fact(args, route));
+    let mounts =
+        routes.iter().enumerate().map(|(index, route)| http_route(args, controller, index, route));
+    let urls = routes.iter().map(|route| url(args, route));
+    let stage_list = stages(&args.common.stages);
+    quote! {
+        #item
+        const _: () = {
+
+            static ROUTES: [#rt::RouteFact; #count] = [#(#facts),*];
+            fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
+                ::std::boxed::Box::new(#rt::ControllerHttp::new(
+                    #stage_list,
+                    ::std::vec![#(#mounts),*],
+                ))
+            }
+            #[automatically_derived]
+            impl #rt::Controller for #controller {
+                const CONTROLLER: &'static #rt::ControllerMeta = &#rt::ControllerMeta {
+                    provider: <#controller as #rt::Provide>::PROVIDER,
+                    routes: &ROUTES,
+                    transport,
+                };
+            }
+        };
+        #[automatically_derived]
+        #[allow(dead_code, reason = "not every route is linked to")]
+        impl #controller {
+            #(#urls)*
+        }
+    }
+}
+
+fn full_path(args: &Args, route: &Route) -> String {
+    let prefix = args.prefix.as_ref().map(LitStr::value).unwrap_or_default();
+    let prefix = prefix.trim_end_matches('/');
+    let path = route.args.path.value();
+    match (prefix.is_empty(), path.as_str()) {
+        (false, "/") => prefix.to_owned(),
+        _ => format!("{prefix}{path}"),
+    }
+}
+
+fn text(value: Option<&LitStr>) -> String {
+    value.map(LitStr::value).unwrap_or_default()
+}
+
+fn fact(args: &Args, route: &Route) -> TokenStream {
+    let rt = rt();
+    let method = route.method.to_string().to_uppercase();
+    let path = full_path(args, route);
+    let host = match &args.host {
+        Some(host) => {
+            let host = host.value().to_lowercase();
+            quote!(#rt::Host::Name(#host))
+        }
+        None => quote!(#rt::Host::Any),
+    };
+    let version = text(route.args.common.version.as_ref().or(args.common.version.as_ref()));
+    let handler = route.handler.to_string();
+    let handler_span = route.handler.span();
+    let line = quote_spanned!(handler_span=> line!());
+    let access = match &route.rules[0].0 {
+        Rule::Public => quote!(#rt::Access::Public),
+        Rule::Authenticated => quote!(#rt::Access::Authenticated),
+        Rule::Can(action) => {
+            quote_spanned!(action.span()=> #rt::Access::Can((#action).__arcly_action()))
+        }
+    };
+    let path_args = route.arguments.iter().flat_map(|argument| &argument.reads);
+    let deps = route.arguments.iter().map(|argument| {
+        let ty = &argument.ty;
+        quote_spanned!(ty.span()=> <#ty as #rt::Argument>::NEEDS)
+    });
+    let rule = match &route.rules[0].0 {
+        Rule::Public => None,
+        Rule::Authenticated | Rule::Can(_) => Some(quote!(#rt::AUTHENTICATED_NEEDS,)),
+    };
+    let own = stage_deps(&route.args.common.stages);
+    let controller = stage_deps(&args.common.stages);
+    quote! {
+        #rt::RouteFact {
+            method: #method,
+            path: #path,
+            host: #host,
+            version: #version,
+            handler: #handler,
+            place: #rt::Place { file: file!(), line: #line },
+            access: #access,
+            path_args: &[#(#path_args),*],
+            deps: &[#rule #(#deps,)* #own #controller],
+        }
+    }
+}
+
+fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) -> TokenStream {
+    let rt = rt();
+    let endpoint = endpoint(controller, route);
+    let describe = route.arguments.iter().map(|argument| {
+        let (name, ty) = (&argument.name, &argument.ty);
+        quote_spanned!(ty.span()=> <#ty as #rt::Argument>::describe(#name, operation);)
+    });
+    let (summary, description) = (&route.summary, &route.description);
+    let operation_id = text(route.args.operation_id.as_ref());
+    let tags =
+        if route.args.common.tags.is_empty() { &args.common.tags } else { &route.args.common.tags };
+    let deprecated =
+        text(route.args.common.deprecated.as_ref().or(args.common.deprecated.as_ref()));
+    let sunset = text(route.args.common.sunset.as_ref().or(args.common.sunset.as_ref()));
+    let limit = route.args.common.body_limit.as_ref().or(args.common.body_limit.as_ref());
+    let limit = match limit.and_then(byte_size) {
+        Some(bytes) => quote!(::core::option::Option::Some(#bytes)),
+        None => quote!(::core::option::Option::None),
+    };
+    let stage_list = stages(&route.args.common.stages);
+    let reply = &route.reply;
+    let describe_reply =
+        quote_spanned!(reply.span()=> <#reply as #rt::Reply>::describe(operation););
+    quote! {
+        #rt::HttpRoute {
+            fact: &ROUTES[#index],
+            summary: #summary,
+            description: #description,
+            operation_id: #operation_id,
+            tags: &[#(#tags),*],
+            deprecated: #deprecated,
+            sunset: #sunset,
+            body_limit: #limit,
+            stages: #stage_list,
+            describe: |operation: &mut #rt::Operation| {
+                #(#describe)*
+                #describe_reply
+            },
+            mount: |binder: &#rt::Binder<'_>| { #endpoint },
+        }
+    }
+}
+
+fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
+    let rt = rt();
+    let handler = &route.handler;
+    let names: Vec<_> = (0..route.arguments.len()).map(|index| format_ident!("a{index}")).collect();
+    let bounds: Vec<_> =
+        (0..route.arguments.len()).map(|index| format_ident!("b{index}")).collect();
+    let types: Vec<_> = route.arguments.iter().map(|argument| &argument.ty).collect();
+    let labels: Vec<_> = route.arguments.iter().map(|argument| &argument.name).collect();
+    let bind = types.iter().zip(&labels).map(
+        |(ty, label)| quote_spanned!(ty.span()=> <#ty as #rt::Argument>::bind(#label, binder)?),
+    );
+    let extract = types.iter().zip(&names).zip(&bounds).zip(&route.arguments).map(|(((ty, name), bound), argument)| {
+        let muts = (argument.passing == Passing::Mutable).then(|| quote!(mut));
+        quote_spanned! {ty.span()=>
+            let #muts #name = match <#ty as #rt::Argument>::extract(&self.#bound, context).await {
+                ::core::result::Result::Ok(value) => value,
+                ::core::result::Result::Err(problem) => return ::core::result::Result::Err(problem),
+            };
+        }
+    });
+    let passed: Vec<_> = route
+        .arguments
+        .iter()
+        .zip(&names)
+        .map(|(argument, name)| match argument.passing {
+            Passing::Value => quote!(#name),
+            Passing::Shared => quote!(&#name),
+            Passing::Mutable => quote!(&mut #name),
+        })
+        .collect();
+    let wait = route.is_async.then(|| quote!(.await));
+    let immediate = if route.never_waits {
+        quote!(true #(&& <#types as #rt::Argument>::IMMEDIATE)*)
+    } else {
+        quote!(false)
+    };
+    let call = quote_spanned! {handler.span()=>
+        #rt::Reply::reply(<#controller>::#handler(&self.this, #(#passed),*) #wait, &context.head)
+    };
+    quote! {
+        struct Bound {
+            this: ::std::sync::Arc<#controller>,
+            #(#bounds: <#types as #rt::Argument>::Bound,)*
+        }
+        impl #rt::Endpoint for Bound {
+            fn call<'a>(&'a self, context: &'a mut #rt::Context) -> #rt::Called<'a> {
+                let work = async move {
+                    #(#extract)*
+                    #call
+                };
+                if const { #immediate } {
+                    #rt::Called::now(work)
+                } else {
+                    #rt::Called::later(work)
+                }
+            }
+        }
+        ::core::result::Result::Ok(::std::boxed::Box::new(Bound {
+            this: binder.controller::<#controller>()?,
+            #(#bounds: #bind,)*
+        }))
+    }
+}
+
+fn url_function(route: &Route) -> syn::Ident {
+    format_ident!("{}_url", route.handler)
+}
+
+/// A function that builds the URL of a route from typed parameters.
+fn url(args: &Args, route: &Route) -> TokenStream {
+    let rt = rt();
+    let name = url_function(route);
+    let path = full_path(args, route);
+    let doc = format!(
+        "The path of `{}`: `{path}`, parameters percent-encoded, module prefix excluded.",
+        route.handler
+    );
+    let read: Vec<_> =
+        route.arguments.iter().filter(|argument| argument.reads.len() == 1).collect();
+    if route.arguments.iter().any(|argument| argument.reads.len() > 1) {
+        return TokenStream::new();
+    }
+    let names: Vec<_> =
+        read.iter().map(|argument| format_ident!("{}", argument.reads[0])).collect();
+    let labels = read.iter().map(|argument| &argument.reads[0]);
+    let types = read.iter().map(|argument| {
+        let ty = &argument.ty;
+        quote!(&<#ty as #rt::PathArgument>::Value)
+    });
+    let vis = quote!(pub(crate));
+    quote! {
+        #[doc = #doc]
+        #[must_use]
+        #vis fn #name(#(#names: #types),*) -> ::std::string::String {
+            #rt::build_url(#path, &[#((#labels, #rt::PathValue::to_segment(#names))),*])
+        }
+    }
+}

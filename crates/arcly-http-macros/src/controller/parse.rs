@@ -1,0 +1,368 @@
+//! From attributes to a model of the controller.
+
+use quote::ToTokens;
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{FnArg, ImplItem, ItemImpl, LitStr, Pat, Token, Type};
+
+use crate::module::stages::{Stages, list};
+use crate::support::{Errors, docs};
+
+/// `#[controller("/prefix", key = value, ..)]`.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) prefix: Option<LitStr>,
+    pub(crate) common: Common,
+    pub(crate) host: Option<LitStr>,
+}
+
+/// Settings that a controller and a route share.
+#[derive(Default)]
+pub(crate) struct Common {
+    pub(crate) tags: Vec<LitStr>,
+    pub(crate) version: Option<LitStr>,
+    pub(crate) deprecated: Option<LitStr>,
+    pub(crate) sunset: Option<LitStr>,
+    pub(crate) body_limit: Option<LitStr>,
+    pub(crate) stages: Stages,
+}
+
+impl Common {
+    /// Takes one setting, if it is one of these.
+    fn take(&mut self, name: &str, input: ParseStream<'_>) -> syn::Result<bool> {
+        match name {
+            "tags" => self.tags = list(input)?,
+            "version" => self.version = Some(value(input)?),
+            "deprecated" => self.deprecated = Some(value(input)?),
+            "sunset" => self.sunset = Some(value(input)?),
+            "body_limit" => self.body_limit = Some(value(input)?),
+            other => return self.stages.take(other, input),
+        }
+        Ok(true)
+    }
+}
+
+fn value<T: Parse>(input: ParseStream<'_>) -> syn::Result<T> {
+    let _: Token![=] = input.parse()?;
+    input.parse()
+}
+
+impl Parse for Args {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut args = Self::default();
+        if input.peek(LitStr) {
+            args.prefix = Some(input.parse()?);
+            if !input.is_empty() {
+                let _: Token![,] = input.parse()?;
+            }
+        }
+        while !input.is_empty() {
+            let name: syn::Ident = input.parse()?;
+            let text = name.to_string();
+            if matches!(text.as_str(), "public" | "authenticated" | "can") {
+                return Err(syn::Error::new(
+                    name.span(),
+                    "access is decided per operation: put the rule on each method",
+                ));
+            }
+            if text == "host" {
+                args.host = Some(value(input)?);
+            } else if !args.common.take(&text, input)? {
+                return Err(syn::Error::new(
+                    name.span(),
+                    format!(
+                        "unknown setting `{text}`\n       expected one of: tags, host, version, deprecated, sunset, body_limit, guards, interceptors, filters, layers"
+                    ),
+                ));
+            }
+            if !input.is_empty() {
+                let _: Token![,] = input.parse()?;
+            }
+        }
+        Ok(args)
+    }
+}
+
+/// `#[get("/path", key = value, ..)]`.
+pub(crate) struct RouteArgs {
+    pub(crate) path: LitStr,
+    pub(crate) operation_id: Option<LitStr>,
+    pub(crate) common: Common,
+}
+
+impl Parse for RouteArgs {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if !input.peek(LitStr) {
+            return Err(input.error("a route begins with its path: `#[get(\"/{id}\")]`"));
+        }
+        let mut args = Self { path: input.parse()?, operation_id: None, common: Common::default() };
+        while !input.is_empty() {
+            let _: Token![,] = input.parse()?;
+            if input.is_empty() {
+                break;
+            }
+            let name: syn::Ident = input.parse()?;
+            let text = name.to_string();
+            if text == "operation_id" {
+                args.operation_id = Some(value(input)?);
+            } else if !args.common.take(&text, input)? {
+                return Err(syn::Error::new(
+                    name.span(),
+                    format!(
+                        "unknown setting `{text}`\n       expected one of: operation_id, tags, version, deprecated, sunset, body_limit, guards, interceptors, filters, layers"
+                    ),
+                ));
+            }
+        }
+        Ok(args)
+    }
+}
+
+/// Who may call an operation.
+pub(crate) enum Rule {
+    Public,
+    Authenticated,
+    Can(syn::Expr),
+}
+
+/// How an argument is passed.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Passing {
+    Value,
+    Shared,
+    Mutable,
+}
+
+pub(crate) struct Argument {
+    pub(crate) name: String,
+    pub(crate) span: proc_macro2::Span,
+    pub(crate) ty: Type,
+    pub(crate) passing: Passing,
+    /// Path parameters that it reads.
+    pub(crate) reads: Vec<String>,
+}
+
+pub(crate) struct Route {
+    pub(crate) method: syn::Ident,
+    pub(crate) args: RouteArgs,
+    pub(crate) rules: Vec<(Rule, proc_macro2::Span)>,
+    pub(crate) handler: syn::Ident,
+    pub(crate) is_async: bool,
+    /// Async in form, but the body never awaits.
+    pub(crate) never_waits: bool,
+    pub(crate) receiver: Option<syn::Receiver>,
+    pub(crate) arguments: Vec<Argument>,
+    /// What the method returns.
+    pub(crate) reply: Type,
+    pub(crate) summary: String,
+    pub(crate) description: String,
+}
+
+const METHODS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
+const EXTRAS: [&str; 7] =
+    ["public", "authenticated", "can", "guards", "interceptors", "filters", "layers"];
+
+/// Takes the routes out of the block: their attributes are removed from it.
+pub(crate) fn routes(_args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Vec<Route> {
+    let mut routes = vec![];
+    for item in &mut item.items {
+        if let ImplItem::Fn(function) = item {
+            routes.extend(route(function, errors));
+        }
+    }
+    routes
+}
+
+fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
+    let mut found: Vec<(syn::Ident, RouteArgs)> = vec![];
+    let mut rules = vec![];
+    let mut stages = Stages::default();
+    let mut strays = vec![];
+    let before = errors.count();
+    let attrs = std::mem::take(&mut function.attrs);
+    for attr in attrs {
+        let word = attr.path().segments.last().map(|segment| segment.ident.clone());
+        let Some(word) = word else { continue };
+        let text = word.to_string();
+        if METHODS.contains(&text.as_str()) {
+            if matches!(attr.meta, syn::Meta::Path(_)) {
+                errors.at(&attr, format!("a route begins with its path: `#[{text}(\"/\")]`"));
+                continue;
+            }
+            match attr.parse_args::<RouteArgs>() {
+                Ok(args) => found.push((word, args)),
+                Err(error) => errors.push(error),
+            }
+        } else if EXTRAS.contains(&text.as_str()) {
+            strays.push((text.clone(), attr.span()));
+            match text.as_str() {
+                "public" => rules.push((Rule::Public, attr.span())),
+                "authenticated" => rules.push((Rule::Authenticated, attr.span())),
+                "can" => match attr.parse_args::<syn::Expr>() {
+                    Ok(action) => rules.push((Rule::Can(action), attr.span())),
+                    Err(_) => errors.at(&attr, "name one action: `#[can(Article::Publish)]`"),
+                },
+                _ => {
+                    let meta = attr.meta.require_list().map(|list| list.tokens.clone());
+                    let taken = meta.and_then(|tokens| {
+                        let parser = |input: ParseStream<'_>| stages.take(&text, input).map(|_| ());
+                        syn::parse::Parser::parse2(parser, quote::quote!((#tokens)))
+                    });
+                    if let Err(error) = taken {
+                        errors.push(error);
+                    }
+                }
+            }
+        } else {
+            function.attrs.push(attr);
+        }
+    }
+    if found.is_empty() {
+        if errors.count() == before {
+            for (text, span) in strays {
+                errors.on(span, format!("`#[{text}]` has no effect: `{}` is not a route; add `#[get(\"/..\")]` or another method", function.sig.ident));
+            }
+        }
+        take_argument_attributes(function);
+        return vec![];
+    }
+    if let [(_, _), (second, _), ..] = found.as_slice() {
+        errors.at(second, "one method, one route: write a second method that calls the first");
+        take_argument_attributes(function);
+        return vec![];
+    }
+    let (summary, description) = docs(&function.attrs);
+    let renamed = take_argument_attributes(function);
+    if errors.count() > before {
+        return vec![];
+    }
+    let (receiver, arguments) = arguments(function, renamed, errors);
+    if errors.count() > before {
+        return vec![];
+    }
+    let Some((method, mut args)) = found.pop() else { return vec![] };
+    args.common.stages.append(stages);
+    vec![Route {
+        method,
+        args,
+        rules,
+        handler: function.sig.ident.clone(),
+        is_async: function.sig.asyncness.is_some(),
+        never_waits: !waits(&function.block.to_token_stream()),
+        receiver,
+        arguments,
+        reply: match &function.sig.output {
+            syn::ReturnType::Default => syn::parse_quote!(()),
+            syn::ReturnType::Type(_, ty) => (**ty).clone(),
+        },
+        summary,
+        description,
+    }]
+}
+
+/// `#[name("x-tenant")]` and `#[reads("id")]` on arguments, per argument.
+struct Renamed {
+    name: Option<LitStr>,
+    reads: Vec<LitStr>,
+    error: Option<syn::Error>,
+}
+
+fn take_argument_attributes(function: &mut syn::ImplItemFn) -> Vec<Renamed> {
+    let mut all = vec![];
+    for argument in &mut function.sig.inputs {
+        let mut renamed = Renamed { name: None, reads: vec![], error: None };
+        if let FnArg::Typed(argument) = argument {
+            argument.attrs.retain(|attr| {
+                let result = if attr.path().is_ident("name") {
+                    attr.parse_args::<LitStr>().map(|name| renamed.name = Some(name))
+                } else if attr.path().is_ident("reads") {
+                    attr.parse_args_with(
+                        syn::punctuated::Punctuated::<LitStr, Token![,]>::parse_terminated,
+                    )
+                    .map(|names| renamed.reads.extend(names))
+                } else {
+                    return true;
+                };
+                renamed.error = result.err().or(renamed.error.take());
+                false
+            });
+        }
+        all.push(renamed);
+    }
+    all
+}
+
+fn arguments(
+    function: &syn::ImplItemFn,
+    renamed: Vec<Renamed>,
+    errors: &mut Errors,
+) -> (Option<syn::Receiver>, Vec<Argument>) {
+    let mut receiver = None;
+    let mut arguments = vec![];
+    for (argument, renamed) in function.sig.inputs.iter().zip(renamed) {
+        if let Some(error) = renamed.error {
+            errors.push(error);
+        }
+        let argument = match argument {
+            FnArg::Receiver(found) => {
+                receiver = Some(found.clone());
+                continue;
+            }
+            FnArg::Typed(argument) => argument,
+        };
+        let Some(ident) = pattern_name(&argument.pat) else {
+            errors.at(
+                &argument.pat,
+                "give the argument one name: `id: Path<u64>` or `Path(id): Path<u64>`; the name says which parameter it reads",
+            );
+            continue;
+        };
+        let (ty, passing) = match &*argument.ty {
+            Type::Reference(reference) if reference.mutability.is_some() => {
+                ((*reference.elem).clone(), Passing::Mutable)
+            }
+            Type::Reference(reference) => ((*reference.elem).clone(), Passing::Shared),
+            other => (other.clone(), Passing::Value),
+        };
+        let own = ident.to_string().trim_start_matches('_').to_owned();
+        let name = renamed.name.map_or(own, |name| name.value());
+        let mut reads: Vec<String> = renamed.reads.iter().map(LitStr::value).collect();
+        if is_path(&ty) {
+            reads.push(name.clone());
+        }
+        arguments.push(Argument { name, span: ident.span(), ty, passing, reads });
+    }
+    (receiver, arguments)
+}
+
+fn pattern_name(pattern: &Pat) -> Option<syn::Ident> {
+    match pattern {
+        Pat::Ident(pattern) => Some(pattern.ident.clone()),
+        Pat::TupleStruct(pattern) if pattern.elems.len() == 1 => {
+            pattern_name(pattern.elems.first()?)
+        }
+        _ => None,
+    }
+}
+
+fn is_path(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Path"))
+}
+
+/// Whether a body contains `.await` or a macro that may hide one.
+fn waits(body: &proc_macro2::TokenStream) -> bool {
+    let mut tokens = body.clone().into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match &token {
+            proc_macro2::TokenTree::Ident(ident) if *ident == "await" => return true,
+            proc_macro2::TokenTree::Punct(punct) if punct.as_char() == '!' => {
+                if let Some(proc_macro2::TokenTree::Group(_)) = tokens.peek() {
+                    return true;
+                }
+            }
+            proc_macro2::TokenTree::Group(group) if waits(&group.stream()) => return true,
+            _ => {}
+        }
+    }
+    false
+}

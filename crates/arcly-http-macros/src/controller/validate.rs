@@ -1,0 +1,181 @@
+//! Faults that can be shown at a token.
+
+use syn::LitStr;
+
+use super::parse::{Args, Route, Rule};
+use crate::support::Errors;
+
+/// Names of the parameters of a path, or what is wrong with it.
+pub(super) fn parameters(path: &str) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = vec![];
+    let segments: Vec<&str> = path.split('/').collect();
+    for (index, segment) in segments.iter().enumerate() {
+        let Some(inner) = segment.strip_prefix('{') else {
+            if segment.contains(['{', '}', '*', '?', '#', ' ']) {
+                let hint = if segment.starts_with(':') {
+                    ""
+                } else {
+                    "; a parameter takes a whole segment: `/{name}`"
+                };
+                return Err(format!("`{segment}` is not a path segment{hint}"));
+            }
+            if segment.starts_with(':') {
+                return Err(format!("write `{{{}}}` instead of `{segment}`", &segment[1..]));
+            }
+            continue;
+        };
+        let Some(inner) = inner.strip_suffix('}') else {
+            return Err(format!(
+                "`{segment}` is not a path segment; a parameter takes a whole segment: `/{{name}}`"
+            ));
+        };
+        let name = match inner.strip_prefix('*') {
+            Some(rest) if index + 1 == segments.len() => rest,
+            Some(_) => return Err(format!("the catch-all `{segment}` must come last")),
+            None => inner,
+        };
+        if syn::parse_str::<syn::Ident>(name).is_err() {
+            return Err(format!("`{name}` is not the name of an argument"));
+        }
+        if names.iter().any(|known| known == name) {
+            return Err(format!("parameter `{name}` appears twice"));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
+pub(super) fn controller(args: &Args, item: &syn::ItemImpl, errors: &mut Errors) {
+    if let Some((path, _)) = &item.trait_ {
+        errors.at(path, "a controller is an inherent impl block, not the impl of a trait");
+    }
+    if !item.generics.params.is_empty() {
+        errors
+            .at(&item.generics, "a controller has no generics; inject what varies as `dyn Trait`");
+    }
+    if let Some(prefix) = &args.prefix {
+        let text = prefix.value();
+        if !text.starts_with('/') || (text.len() > 1 && text.ends_with('/')) {
+            errors.at(prefix, "a prefix begins with `/` and does not end with it: `/articles`");
+        } else if let Err(fault) = parameters(&text) {
+            errors.at(prefix, fault);
+        }
+    }
+    if let Some(host) = &args.host
+        && (host.value().is_empty() || host.value().contains([':', '/', ' ']))
+    {
+        errors.at(host, "a host is a name without scheme and port: `api.example.com`");
+    }
+}
+
+pub(super) fn route(args: &Args, route: &Route, errors: &mut Errors) {
+    check_access(route, errors);
+    if route
+        .receiver
+        .as_ref()
+        .is_none_or(|receiver| !matches!(receiver.kind, syn::ReceiverKind::Reference(_, _, None)))
+    {
+        errors.at(
+            &route.handler,
+            "a route is a method of its controller: make `&self` the first argument",
+        );
+    }
+    if matches!(route.reply, syn::Type::ImplTrait(_)) {
+        errors.at(
+            &route.reply,
+            "name the type that the operation answers with: it is what the document shows",
+        );
+    }
+    check_path(args, route, errors);
+    for (date, what) in
+        [(&route.args.common.deprecated, "deprecated"), (&route.args.common.sunset, "sunset")]
+    {
+        if let Some(date) = date.as_ref().filter(|date| !is_date(date)) {
+            errors.at(date, format!("`{what}` is a moment in UTC: `\"2027-01-31T00:00:00Z\"`"));
+        }
+    }
+    if let Some(limit) =
+        route.args.common.body_limit.as_ref().filter(|limit| byte_size(limit).is_none())
+    {
+        errors.at(limit, "a size is a number with a unit: `\"64KiB\"`, `\"2MiB\"`, `\"512B\"`");
+    }
+}
+
+fn check_access(route: &Route, errors: &mut Errors) {
+    match route.rules.as_slice() {
+        [] => errors.at(
+            &route.handler,
+            format!(
+                "`{}` says nothing about who may call it: add `#[can(..)]`, `#[authenticated]` or `#[public]`",
+                route.handler
+            ),
+        ),
+        [_] => {}
+        [_, (second, span), ..] => {
+            let name = match second {
+                Rule::Public => "public",
+                Rule::Authenticated => "authenticated",
+                Rule::Can(_) => "can",
+            };
+            errors.on(*span, format!("two access rules on one operation: remove `#[{name}]` or the other"));
+        }
+    }
+}
+
+fn check_path(args: &Args, route: &Route, errors: &mut Errors) {
+    let path = &route.args.path;
+    if !path.value().starts_with('/') {
+        errors.at(path, format!("a path begins with `/`: `\"/{}\"`", path.value()));
+        return;
+    }
+    let mut names = match parameters(&path.value()) {
+        Ok(names) => names,
+        Err(fault) => {
+            errors.at(path, fault);
+            return;
+        }
+    };
+    let prefix = args.prefix.as_ref().map(LitStr::value).unwrap_or_default();
+    names.extend(parameters(&prefix).unwrap_or_default());
+    let read: Vec<&String> = route.arguments.iter().flat_map(|argument| &argument.reads).collect();
+    for name in &names {
+        if !read.contains(&name) {
+            errors.at(
+                path,
+                format!("the path has `{{{name}}}`, but no argument is named `{name}`: add `{name}: Path<..>`"),
+            );
+        }
+    }
+    for argument in &route.arguments {
+        for name in &argument.reads {
+            if !names.contains(name) {
+                errors.on(
+                    argument.span,
+                    format!("the path `{}{}` has no parameter `{{{name}}}`: write it into the path, or rename the argument", prefix, path.value()),
+                );
+            }
+        }
+    }
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ`.
+fn is_date(text: &LitStr) -> bool {
+    let text = text.value();
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    shape == "0000-00-00T00:00:00Z"
+}
+
+/// Bytes of `64KiB`.
+pub(super) fn byte_size(text: &LitStr) -> Option<u64> {
+    let text = text.value();
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..split].parse().ok()?;
+    let unit = match text[split..].trim() {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}

@@ -1,0 +1,14 @@
+//! `#[module(..)]`: a unit of visibility.
+
+mod expand;
+mod parse;
+pub(crate) mod stages;
+
+use proc_macro2::TokenStream;
+
+use crate::support::Errors;
+
+pub(crate) fn expand(args: parse::Args, item: syn::ItemStruct, errors: &mut Errors) -> TokenStream {
+    parse::validate(&args, &item, errors);
+    expand::emit(&args, &item)
+}

@@ -1,0 +1,101 @@
+//! The metadata of a module.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::parse::{Args, Provider};
+use super::stages::{stage_deps, stages};
+use crate::support::{key, rt};
+
+pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
+    let rt = rt();
+    let name = &item.ident;
+    let key = key("", name);
+    let line = quote_spanned!(name.span()=> line!());
+    let modules = |paths: &[syn::Path]| -> Vec<TokenStream> {
+        paths
+            .iter()
+            .map(|path| quote_spanned!(path.span()=> <#path as #rt::Module>::META))
+            .collect()
+    };
+    let (imports, reexports) = (modules(&args.imports), modules(&args.reexports));
+    let providers = args.providers.iter().map(provider);
+    let controllers = args
+        .controllers
+        .iter()
+        .map(|path| quote_spanned!(path.span()=> <#path as #rt::Controller>::CONTROLLER));
+    let exports = args.exports.iter().map(|ty| exported(ty));
+    let actions = args
+        .actions
+        .iter()
+        .map(|path| quote_spanned!(path.span()=> <#path as #rt::ActionSet>::ACTIONS));
+    let global = args.global;
+    let deps = stage_deps(&args.stages);
+    let stages = stages(&args.stages);
+    let prefix = args.prefix.as_ref().map_or_else(String::new, syn::LitStr::value);
+    let proof = args.root.as_ref().map(|root| {
+        quote_spanned! {root.span()=>
+            #[allow(long_running_const_eval, reason = "the proof walks the whole graph")]
+            const _: () = #rt::proof::check(<#name as #rt::Module>::META);
+        }
+    });
+    quote! {
+        #item
+        const _: () = {
+            fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
+                ::std::boxed::Box::new(#rt::ModuleHttp::new(#stages))
+            }
+            static META: #rt::ModuleMeta = #rt::ModuleMeta {
+                key: #key,
+                place: #rt::Place { file: file!(), line: #line },
+                imports: &[#(#imports),*],
+                providers: &[#(#providers),*],
+                controllers: &[#(#controllers),*],
+                exports: &[#(#exports),*],
+                reexports: &[#(#reexports),*],
+                global: #global,
+                actions: &[#(#actions),*],
+                prefix: #prefix,
+                deps: &[#deps],
+                transport,
+            };
+            #[automatically_derived]
+            impl #rt::Module for #name {
+                const META: &'static #rt::ModuleMeta = &META;
+            }
+        };
+        #proof
+    }
+}
+
+fn provider(provider: &Provider) -> TokenStream {
+    let rt = rt();
+    let ty = &provider.ty;
+    let bindings = provider.bindings.iter().map(|binding| {
+        quote_spanned! {binding.span()=>
+            #rt::Binding {
+                key: <#binding as #rt::Token>::KEY,
+                many: <#binding as #rt::Token>::MANY,
+                upcast: |instance| {
+                    let value: ::std::sync::Arc<<#ty as #rt::Provide>::Output> = instance.downcast()?;
+                    let value: ::std::sync::Arc<#binding> = value;
+                    ::core::option::Option::Some(#rt::Instance::new(value))
+                },
+            }
+        }
+    });
+    quote_spanned! {ty.span()=>
+        #rt::ProviderEntry { meta: <#ty as #rt::Provide>::PROVIDER, bindings: &[#(#bindings),*] }
+    }
+}
+
+/// A trait is exported by its own name, a provider by what it provides.
+fn exported(ty: &syn::Type) -> TokenStream {
+    let rt = rt();
+    if matches!(ty, syn::Type::TraitObject(_)) {
+        quote_spanned!(ty.span()=> <#ty as #rt::Token>::KEY)
+    } else {
+        quote_spanned!(ty.span()=> <#ty as #rt::Provide>::PROVIDER.key)
+    }
+}

@@ -1,0 +1,73 @@
+//! Guards, interceptors, filters and layers: the same at every level.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Path, Token, Type, parenthesized};
+
+use crate::support::rt;
+
+/// Guards, interceptors, filters and layers, in the order they are written.
+#[derive(Default)]
+pub(crate) struct Stages {
+    pub(crate) guards: Vec<Type>,
+    pub(crate) interceptors: Vec<Type>,
+    pub(crate) filters: Vec<Type>,
+    pub(crate) layers: Vec<Path>,
+}
+
+impl Stages {
+    /// Takes one section, if it is one of these four.
+    pub(crate) fn take(&mut self, section: &str, input: ParseStream<'_>) -> syn::Result<bool> {
+        match section {
+            "guards" => self.guards = list(input)?,
+            "interceptors" => self.interceptors = list(input)?,
+            "filters" => self.filters = list(input)?,
+            "layers" => self.layers = list(input)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+impl Stages {
+    /// Adds those of the same place that were written apart.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.guards.extend(other.guards);
+        self.interceptors.extend(other.interceptors);
+        self.filters.extend(other.filters);
+        self.layers.extend(other.layers);
+    }
+}
+
+/// `(a, b, ..)`.
+pub(crate) fn list<T: Parse>(input: ParseStream<'_>) -> syn::Result<Vec<T>> {
+    let content;
+    parenthesized!(content in input);
+    Ok(content.parse_terminated(T::parse, Token![,])?.into_iter().collect())
+}
+
+/// The edges that guards, interceptors and filters add to the graph.
+pub(crate) fn stage_deps(stages: &Stages) -> TokenStream {
+    let rt = rt();
+    let types = stages.guards.iter().chain(&stages.interceptors).chain(&stages.filters);
+    let deps = types.map(|ty| {
+        let label = ty.to_token_stream().to_string().replace(' ', "");
+        quote_spanned! {ty.span()=>
+            &[#rt::Dep { field: #label, spec: <#rt::Inject<#ty> as #rt::Dependency>::SPEC, line: line!() }]
+        }
+    });
+    quote!(#(#deps,)*)
+}
+
+/// The stages as the transport takes them.
+pub(crate) fn stages(stages: &Stages) -> TokenStream {
+    let rt = rt();
+    let guards = stages.guards.iter().map(|ty| quote_spanned!(ty.span()=> .guard::<#ty>()));
+    let interceptors =
+        stages.interceptors.iter().map(|ty| quote_spanned!(ty.span()=> .interceptor::<#ty>()));
+    let filters = stages.filters.iter().map(|ty| quote_spanned!(ty.span()=> .filter::<#ty>()));
+    let layers = stages.layers.iter().map(|path| quote_spanned!(path.span()=> .layer(#path())));
+    quote!(#rt::Stages::new() #(#guards)* #(#interceptors)* #(#filters)* #(#layers)*)
+}

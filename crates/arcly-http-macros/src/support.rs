@@ -1,0 +1,98 @@
+//! What every macro shares: entry points, error collection, paths.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::parse::Parse;
+
+/// Runs a derive; its errors become compile errors beside whatever it emitted.
+pub(crate) fn derive(
+    input: proc_macro::TokenStream,
+    expand: fn(syn::DeriveInput, &mut Errors) -> TokenStream,
+) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    let mut errors = Errors::default();
+    let tokens = expand(input, &mut errors);
+    errors.beside(tokens).into()
+}
+
+/// Runs an attribute. An item that does not parse is emitted as it stands.
+pub(crate) fn attribute<Args: Parse, Item: Parse>(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+    expand: fn(Args, Item, &mut Errors) -> TokenStream,
+) -> proc_macro::TokenStream {
+    let untouched = TokenStream::from(item.clone());
+    let mut errors = Errors::default();
+    let parsed_item = match syn::parse::<Item>(item) {
+        Ok(item) => item,
+        Err(error) => {
+            errors.push(error);
+            return errors.beside(untouched).into();
+        }
+    };
+    let tokens = match syn::parse::<Args>(args) {
+        Ok(args) => expand(args, parsed_item, &mut errors),
+        Err(error) => {
+            errors.push(error);
+            untouched
+        }
+    };
+    errors.beside(tokens).into()
+}
+
+/// Collects errors, so that one does not hide another.
+#[derive(Default)]
+pub(crate) struct Errors(Vec<syn::Error>);
+
+impl Errors {
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        self.0.push(error);
+    }
+
+    pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
+        self.0.push(syn::Error::new_spanned(tokens, message));
+    }
+
+    pub(crate) fn on(&mut self, span: Span, message: impl std::fmt::Display) {
+        self.0.push(syn::Error::new(span, message));
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn beside(self, tokens: TokenStream) -> TokenStream {
+        let errors = self.0.iter().map(syn::Error::to_compile_error);
+        quote!(#tokens #(#errors)*)
+    }
+}
+
+/// The hidden module that expansions name.
+pub(crate) fn rt() -> TokenStream {
+    quote!(::arcly_http::__rt)
+}
+
+/// A key for a thing that is declared where `name` stands.
+pub(crate) fn key(prefix: &str, name: &syn::Ident) -> TokenStream {
+    let rt = rt();
+    let text = name.to_string();
+    quote!(#rt::Key::of(concat!(#prefix, module_path!(), "::", #text), line!(), column!()))
+}
+
+/// The text of a doc comment: summary (first paragraph) and the rest.
+pub(crate) fn docs(attrs: &[syn::Attribute]) -> (String, String) {
+    let mut lines = vec![];
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("doc")) {
+        if let syn::Meta::NameValue(meta) = &attr.meta
+            && let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &meta.value
+        {
+            let text = text.value();
+            lines.push(text.strip_prefix(' ').unwrap_or(&text).trim_end().to_owned());
+        }
+    }
+    let split = lines.iter().position(String::is_empty).unwrap_or(lines.len());
+    let summary = lines[..split].join(" ");
+    let summary = summary.strip_suffix('.').unwrap_or(&summary).to_owned();
+    let description = lines[split..].join("\n").trim().to_owned();
+    (summary, description)
+}

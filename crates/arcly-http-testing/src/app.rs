@@ -1,0 +1,152 @@
+//! An application under test.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arcly_http_core::config::ConfigSources;
+use arcly_http_core::di::{
+    FrozenDiContainer, Inject, Module, Qualifier, Token, Unqualified, proof,
+};
+use arcly_http_core::time::{Clock, ManualClock};
+use arcly_http_web::App;
+use arcly_http_web::app::{AppError, Launched};
+use http::Method;
+
+use crate::TestRequest;
+
+/// Puts an application together for a test.
+#[must_use = "nothing is launched before `launch` is awaited"]
+pub struct TestAppBuilder<M> {
+    app: App,
+    module: PhantomData<fn() -> M>,
+}
+
+impl<M> std::fmt::Debug for TestAppBuilder<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.app.fmt(f)
+    }
+}
+
+impl<M: Module> TestAppBuilder<M> {
+    /// Uses `value` wherever `T` is injected. Does not compile when nothing in
+    /// the graph provides `T`.
+    pub fn replace<T>(mut self, value: Arc<T>) -> Self
+    where
+        T: ?Sized + Token + Send + Sync + 'static,
+    {
+        const { proof::check_provided(M::META, <Unqualified as Qualifier<T>>::KEY) }
+        self.app = self.app.replace::<M, T>(value);
+        self
+    }
+
+    /// Replaces the clock by one that only moves when told to. Does not compile
+    /// when the graph has no `dyn Clock`.
+    pub fn manual_clock(self, clock: &Arc<ManualClock>) -> Self {
+        self.replace::<dyn Clock>(Arc::clone(clock) as Arc<dyn Clock>)
+    }
+
+    /// Sets one key of the configuration. The environment of the process is
+    /// never read.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.app = self.app.map_config_sources(|sources: ConfigSources| sources.set(key, value));
+        self
+    }
+
+    /// Changes the application in any other way.
+    pub fn map(mut self, change: impl FnOnce(App) -> App) -> Self {
+        self.app = change(self.app);
+        self
+    }
+
+    /// Builds the graph and runs the hooks.
+    ///
+    /// # Errors
+    /// What keeps the application from running.
+    pub async fn launch(self) -> Result<TestApp, AppError> {
+        Ok(TestApp { launched: self.app.record().launch().await? })
+    }
+}
+
+/// A launched application, in memory.
+///
+/// Call [`TestApp::finish`] at the end: it stops the application and fails when
+/// a response was not documented.
+#[derive(Debug, Clone)]
+pub struct TestApp {
+    launched: Launched,
+}
+
+impl TestApp {
+    /// An application with `M` as its root module.
+    pub fn builder<M: Module>() -> TestAppBuilder<M> {
+        TestAppBuilder { app: App::new::<M>(), module: PhantomData }
+    }
+
+    /// A provider, to look at its state.
+    ///
+    /// # Panics
+    /// When it is not a singleton of the graph.
+    #[must_use]
+    pub fn provider<T: ?Sized + Token + Send + Sync + 'static>(&self) -> Inject<T> {
+        self.launched.container().get().expect("the test asks for a singleton of the graph")
+    }
+
+    /// The built graph.
+    #[must_use]
+    pub fn container(&self) -> &FrozenDiContainer {
+        self.launched.container()
+    }
+
+    /// The OpenAPI document.
+    #[must_use]
+    pub fn openapi(&self) -> &serde_json::Value {
+        self.launched.openapi()
+    }
+
+    /// A request of any method.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> TestRequest {
+        TestRequest::new(self.launched.clone(), method, path)
+    }
+
+    /// A GET request.
+    #[must_use]
+    pub fn get(&self, path: &str) -> TestRequest {
+        self.request(Method::GET, path)
+    }
+
+    /// A POST request.
+    #[must_use]
+    pub fn post(&self, path: &str) -> TestRequest {
+        self.request(Method::POST, path)
+    }
+
+    /// A PUT request.
+    #[must_use]
+    pub fn put(&self, path: &str) -> TestRequest {
+        self.request(Method::PUT, path)
+    }
+
+    /// A PATCH request.
+    #[must_use]
+    pub fn patch(&self, path: &str) -> TestRequest {
+        self.request(Method::PATCH, path)
+    }
+
+    /// A DELETE request.
+    #[must_use]
+    pub fn delete(&self, path: &str) -> TestRequest {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Stops the application.
+    ///
+    /// # Panics
+    /// When a response was outside the document, or a hook failed.
+    pub async fn finish(self) {
+        let undocumented = self.launched.undocumented();
+        assert!(undocumented.is_empty(), "undocumented responses:\n{}", undocumented.join("\n"));
+        let report = self.launched.shutdown().await;
+        assert!(report.failures.is_empty(), "hooks failed: {:?}", report.failures);
+    }
+}

@@ -1,0 +1,10 @@
+// Nothing is asked of other hosts: no validator, no fonts, no analytics.
+window.ui = SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#ui",
+  deepLinking: true,
+  validatorUrl: null,
+  tryItOutEnabled: true,
+  persistAuthorization: false,
+  presets: [SwaggerUIBundle.presets.apis],
+});

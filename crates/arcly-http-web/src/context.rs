@@ -1,0 +1,197 @@
+//! One request on its way through the pipeline.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arcly_http_core::di::{Instance, Key, RouteFact, ScopedPlan};
+use arcly_http_core::problem::{Problem, kinds};
+use arcly_http_core::scope::{Claims, RequestId, Scope, TraceContext};
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Uri, Version};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use crate::Body;
+
+/// Path parameters as positions in the path: no string is copied.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Params {
+    pub(crate) spans: [(u16, u16); PARAMS_MAX],
+    pub(crate) len: u8,
+}
+
+/// Most parameters that one path may have.
+pub(crate) const PARAMS_MAX: usize = 8;
+
+/// Everything of a request but its body. Guards, interceptors and filters see
+/// it; it does not change once the access rule has been decided.
+#[derive(Debug)]
+pub struct Head {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) extensions: Extensions,
+    pub(crate) params: Params,
+    pub(crate) fact: Option<&'static RouteFact>,
+    pub(crate) request_id: RequestId,
+    pub(crate) trace: TraceContext,
+    pub(crate) claims: Option<Arc<Claims>>,
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+impl Head {
+    /// The method as the client sent it.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The target as the client sent it.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The protocol version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// All headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// What tower layers and mounted services attach.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The declared route that answers; `None` for a mounted service.
+    #[must_use]
+    pub fn route(&self) -> Option<&'static RouteFact> {
+        self.fact
+    }
+
+    /// The id of this request.
+    #[must_use]
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// The trace of this request.
+    #[must_use]
+    pub fn trace(&self) -> &TraceContext {
+        &self.trace
+    }
+
+    /// The caller's verified claims; `None` for an anonymous caller.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Arc<Claims>> {
+        self.claims.as_ref()
+    }
+
+    /// The address of the connection; not of the client behind a proxy.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// A path parameter by name, percent-encoded as it came.
+    #[must_use]
+    pub fn raw_parameter(&self, name: &str) -> Option<&str> {
+        let position = parameter_position(self.fact?.path, name)?;
+        self.parameter_at(position)
+    }
+
+    pub(crate) fn parameter_at(&self, position: usize) -> Option<&str> {
+        if position >= usize::from(self.params.len) {
+            return None;
+        }
+        let (start, end) = *self.params.spans.get(position)?;
+        self.uri.path().get(usize::from(start)..usize::from(end))
+    }
+
+    /// The host that the client asked for, without port, as it was written.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let authority = match self.uri.authority() {
+            Some(authority) => authority.as_str(),
+            None => self.headers.get(http::header::HOST)?.to_str().ok()?,
+        };
+        let end = match authority.strip_prefix('[') {
+            Some(rest) => rest.find(']')? + 2,
+            None => authority.rfind(':').unwrap_or(authority.len()),
+        };
+        authority.get(..end)
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::new(self.request_id, self.trace.clone(), self.claims.clone())
+    }
+}
+
+/// Where `{name}` stands among the parameters of a path.
+pub(crate) fn parameter_position(path: &str, name: &str) -> Option<usize> {
+    path.split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .position(|inner| inner.strip_prefix('*').unwrap_or(inner) == name)
+}
+
+/// A request with its body: what arguments are read from.
+#[derive(Debug)]
+pub struct Context {
+    /// Everything but the body.
+    pub head: Head,
+    pub(crate) body: Option<Body>,
+    pub(crate) body_limit: u64,
+    pub(crate) scoped: Vec<(Key, Instance)>,
+}
+
+impl Context {
+    /// Takes the body. The second to ask gets an empty one.
+    pub fn take_body(&mut self) -> Body {
+        self.body.take().unwrap_or_default()
+    }
+
+    /// The most bytes that the body may have.
+    #[must_use]
+    pub fn body_limit(&self) -> u64 {
+        self.body_limit
+    }
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// 413 beyond the limit; 400 when the client stops in the middle.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses what was read.
+    pub async fn read_body(&mut self) -> Result<Bytes, Problem> {
+        let limit = usize::try_from(self.body_limit).unwrap_or(usize::MAX);
+        let body = Limited::new(self.take_body(), limit);
+        match body.collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(too_large(self.body_limit)),
+            Err(error) => Err(Problem::of(&kinds::BAD_REQUEST)
+                .with_detail("the body ended before it was complete")
+                .caused_by(error)),
+        }
+    }
+
+    pub(crate) async fn build_scoped(&mut self, plan: &ScopedPlan) -> Result<Instance, Problem> {
+        if self.scoped.is_empty() {
+            let scope = Instance::new(Arc::new(self.head.scope()));
+            self.scoped.push((<Scope as arcly_http_core::di::Token>::KEY, scope));
+        }
+        plan.build(&mut self.scoped).await.map_err(Problem::internal)
+    }
+}
+
+pub(crate) fn too_large(limit: u64) -> Problem {
+    Problem::of(&kinds::CONTENT_TOO_LARGE)
+        .with_detail(format!("the body may have at most {limit} bytes"))
+}

@@ -1,0 +1,63 @@
+//! What a route calls.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use arcly_http_core::problem::Problem;
+
+use crate::{Context, Response};
+
+/// A handler with everything it needs from the graph, bound at launch.
+pub trait Endpoint: Send + Sync {
+    /// Answers one request.
+    fn call<'a>(&'a self, context: &'a mut Context) -> Called<'a>;
+}
+
+/// A handler's answer: there already, or on its way.
+pub enum Called<'a> {
+    /// The handler never waits, so there is nothing to box.
+    Ready(Option<Result<Response, Problem>>),
+    /// One allocation for the whole call.
+    Pending(Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send + 'a>>),
+}
+
+impl std::fmt::Debug for Called<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ready(_) => "Ready(..)",
+            Self::Pending(_) => "Pending(..)",
+        })
+    }
+}
+
+impl<'a> Called<'a> {
+    /// Runs work that never waits, on the stack.
+    pub fn now(work: impl Future<Output = Result<Response, Problem>>) -> Self {
+        match pin!(work).poll(&mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Self::Ready(Some(result)),
+            // Only an `Argument` that sets `IMMEDIATE` wrongly gets here.
+            Poll::Pending => Self::Ready(Some(Err(Problem::internal(
+                "an argument that is declared immediate waited",
+            )))),
+        }
+    }
+
+    /// Boxes work that may wait.
+    pub fn later(work: impl Future<Output = Result<Response, Problem>> + Send + 'a) -> Self {
+        Self::Pending(Box::pin(work))
+    }
+}
+
+impl Future for Called<'_> {
+    type Output = Result<Response, Problem>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Ready(result) => Poll::Ready(
+                result.take().unwrap_or_else(|| Err(Problem::internal("polled after completion"))),
+            ),
+            Self::Pending(work) => work.as_mut().poll(cx),
+        }
+    }
+}

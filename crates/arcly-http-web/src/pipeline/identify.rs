@@ -1,0 +1,102 @@
+//! Stages 2, 5 and 6: which request, who asks, and may they.
+
+use arcly_http_core::access::{Access, AuthError, Credentials};
+use arcly_http_core::problem::{Problem, error_chain, kinds};
+use arcly_http_core::scope::{RequestId, TraceContext};
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName};
+
+use super::Runtime;
+use crate::Head;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Stage 2: the client's ids if they are well formed, fresh ones otherwise.
+pub(super) fn trace(headers: &HeaderMap) -> (RequestId, TraceContext) {
+    let id = headers.get(REQUEST_ID).and_then(|value| RequestId::parse(value.as_bytes()));
+    let trace = headers.get(TRACEPARENT).and_then(|parent| {
+        let state = headers.get(TRACESTATE).and_then(|value| value.to_str().ok());
+        TraceContext::continue_from(parent.as_bytes(), state)
+    });
+    (id.unwrap_or_else(RequestId::fresh), trace.unwrap_or_else(TraceContext::root))
+}
+
+/// Stage 5. Credentials are checked when they are there, also on public routes:
+/// wrong ones are refused, not ignored.
+pub(super) async fn authenticate(
+    runtime: &Runtime,
+    head: &mut Head,
+    access: &Access,
+) -> Result<(), Problem> {
+    let Some(authenticator) = &runtime.authenticator else {
+        return match access {
+            Access::Public => Ok(()),
+            // The proof asks for one; hand-written metadata may lack it.
+            Access::Authenticated | Access::Can(_) => {
+                Err(Problem::internal("a protected route without an authenticator"))
+            }
+        };
+    };
+    let challenge = *authenticator.schemes().first().unwrap_or(&"Bearer");
+    let mut values = head.headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return match access {
+            Access::Public => Ok(()),
+            Access::Authenticated | Access::Can(_) => Err(unauthenticated(challenge, "")),
+        };
+    };
+    let refused = || unauthenticated(challenge, "invalid_token");
+    if values.next().is_some() {
+        return Err(refused());
+    }
+    let Some((scheme, token)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
+        return Err(refused());
+    };
+    if !authenticator.schemes().iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
+        return Err(refused());
+    }
+    let credentials = Credentials { scheme, token: token.trim_start_matches(' ') };
+    match authenticator.authenticate(credentials).await {
+        Ok(claims) => {
+            let span = tracing::Span::current();
+            if !span.is_disabled() {
+                span.record("principal", claims.subject());
+            }
+            head.claims = Some(claims);
+            Ok(())
+        }
+        Err(AuthError::Unavailable(cause)) => {
+            tracing::error!(cause = %error_chain(&*cause), "credentials could not be checked");
+            Err(Problem::of(&kinds::UNAVAILABLE))
+        }
+        Err(error) => {
+            tracing::debug!(reason = %error, "credentials refused");
+            Err(refused())
+        }
+    }
+}
+
+/// 401 with the challenge that RFC 9110, section 11.6.1 asks for.
+fn unauthenticated(scheme: &str, error: &str) -> Problem {
+    let challenge =
+        if error.is_empty() { scheme.to_owned() } else { format!("{scheme} error=\"{error}\"") };
+    let value = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+    Problem::of(&kinds::UNAUTHENTICATED).with_header(WWW_AUTHENTICATE, value)
+}
+
+/// Stage 6: the access rule.
+pub(super) fn decide(access: &Access, head: &Head) -> Result<(), Problem> {
+    match (access, &head.claims) {
+        (Access::Public, _) | (Access::Authenticated, Some(_)) => Ok(()),
+        (Access::Can(action), Some(claims)) => {
+            if action.permits(|role| claims.has_role(role), |scope| claims.has_scope(scope)) {
+                Ok(())
+            } else {
+                Err(Problem::of(&kinds::FORBIDDEN))
+            }
+        }
+        (Access::Authenticated | Access::Can(_), None) => Err(Problem::of(&kinds::UNAUTHENTICATED)),
+    }
+}

@@ -1,0 +1,137 @@
+//! Replies: the type a handler returns says status, media type and headers, so
+//! that document and behaviour cannot differ.
+
+mod conditional;
+mod range;
+mod status;
+mod stream;
+
+use arcly_http_core::contract::Operation;
+use arcly_http_core::problem::{IntoProblem, Problem};
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use conditional::Tagged;
+pub use range::Ranged;
+pub use status::{Accepted, Created, NoContent, Redirect, SeeOther};
+pub use stream::{Streamed, TextStream};
+
+use crate::argument::Json;
+use crate::{Body, Head};
+
+/// A response on its way out.
+pub type Response = http::Response<Body>;
+
+/// What a handler may return.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot answer with `{Self}`",
+    label = "not a reply",
+    note = "built in: `Json`, `Created`, `Accepted`, `NoContent`, `String`, `Html`, `Bytes`, `Redirect`, `Tagged`, `Ranged`, `Streamed`, `Result<reply, error>` where the error derives `Problem`, and `Option<reply>` (404 when `None`)"
+)]
+pub trait Reply: Sized {
+    /// Says in the document what it answers with.
+    fn describe(operation: &mut Operation);
+
+    /// Turns it into a response.
+    ///
+    /// # Errors
+    /// The problem that it stands for.
+    fn reply(self, head: &Head) -> Result<Response, Problem>;
+}
+
+/// A response with a body of one media type.
+#[must_use]
+pub fn with_type(body: impl Into<Body>, media_type: &'static str) -> Response {
+    let mut response = http::Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+impl<T: Serialize + JsonSchema> Reply for Json<T> {
+    fn describe(operation: &mut Operation) {
+        operation.reply::<T>(200, "application/json");
+    }
+
+    fn reply(self, _head: &Head) -> Result<Response, Problem> {
+        let mut bytes = BytesMut::with_capacity(128).writer();
+        serde_json::to_writer(&mut bytes, &self.0).map_err(Problem::internal)?;
+        Ok(with_type(bytes.into_inner().freeze(), "application/json"))
+    }
+}
+
+impl<R: Reply, E: IntoProblem> Reply for Result<R, E> {
+    fn describe(operation: &mut Operation) {
+        R::describe(operation);
+        operation.problems(E::kinds());
+    }
+
+    fn reply(self, head: &Head) -> Result<Response, Problem> {
+        match self {
+            Ok(reply) => reply.reply(head),
+            Err(error) => Err(error.into_problem()),
+        }
+    }
+}
+
+impl<R: Reply> Reply for Option<R> {
+    fn describe(operation: &mut Operation) {
+        R::describe(operation);
+        operation.problem(&arcly_http_core::problem::kinds::NOT_FOUND);
+    }
+
+    fn reply(self, head: &Head) -> Result<Response, Problem> {
+        match self {
+            Some(reply) => reply.reply(head),
+            None => Err(Problem::of(&arcly_http_core::problem::kinds::NOT_FOUND)),
+        }
+    }
+}
+
+impl Reply for () {
+    fn describe(operation: &mut Operation) {
+        NoContent::describe(operation);
+    }
+
+    fn reply(self, head: &Head) -> Result<Response, Problem> {
+        NoContent.reply(head)
+    }
+}
+
+/// An HTML page.
+#[derive(Debug, Clone)]
+pub struct Html(pub String);
+
+macro_rules! plain {
+    ($($ty:ty, $media:literal, $into:expr;)*) => {$(
+        impl Reply for $ty {
+            fn describe(operation: &mut Operation) {
+                operation.reply_raw(200, $media);
+            }
+
+            fn reply(self, _head: &Head) -> Result<Response, Problem> {
+                let into: fn(Self) -> Body = $into;
+                Ok(with_type(into(self), $media))
+            }
+        }
+    )*};
+}
+
+plain! {
+    String, "text/plain; charset=utf-8", Body::from;
+    &'static str, "text/plain; charset=utf-8", Body::from;
+    Html, "text/html; charset=utf-8", |html| Body::from(html.0);
+    Bytes, "application/octet-stream", Body::from;
+}
+
+/// The escape hatch: any response, which the document calls "whatever".
+impl Reply for Response {
+    fn describe(operation: &mut Operation) {
+        operation.reply_raw(200, "*/*");
+    }
+
+    fn reply(self, _head: &Head) -> Result<Response, Problem> {
+        Ok(self)
+    }
+}

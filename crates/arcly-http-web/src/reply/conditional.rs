@@ -1,0 +1,71 @@
+//! Entity tags and conditional requests (RFC 9110, sections 8.8.3 and 13).
+
+use arcly_http_core::contract::Operation;
+use arcly_http_core::problem::Problem;
+use http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use http::{Method, StatusCode};
+
+use super::{Reply, Response};
+use crate::{Body, Head};
+
+/// A reply with an entity tag: a client that has it already gets 304.
+#[derive(Debug, Clone)]
+pub struct Tagged<R> {
+    tag: String,
+    reply: R,
+}
+
+impl<R> Tagged<R> {
+    /// Tags a reply strongly. `version` is anything that changes whenever the
+    /// resource changes: a revision number, a hash; quotes are put around it
+    /// and may not be in it.
+    pub fn new(version: impl std::fmt::Display, reply: R) -> Self {
+        let version = version.to_string().replace(['"', '\r', '\n'], "");
+        Self { tag: format!("\"{version}\""), reply }
+    }
+
+    /// The entity tag, quotes included, as `IfMatch::require` compares it.
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+}
+
+impl<R: Reply> Reply for Tagged<R> {
+    fn describe(operation: &mut Operation) {
+        R::describe(operation);
+        operation.reply_empty(304);
+        for status in operation.statuses() {
+            if (200..300).contains(&status) || status == 304 {
+                operation.reply_header::<String>(status, "etag", "The version of the resource.");
+            }
+        }
+    }
+
+    fn reply(self, head: &Head) -> Result<Response, Problem> {
+        let tag = HeaderValue::try_from(&self.tag).map_err(Problem::internal)?;
+        let is_read = matches!(*head.method(), Method::GET | Method::HEAD);
+        let mut response = if is_read && is_known(head, &self.tag) {
+            let mut response = http::Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response
+        } else {
+            self.reply.reply(head)?
+        };
+        response.headers_mut().insert(ETAG, tag);
+        Ok(response)
+    }
+}
+
+/// Whether `If-None-Match` names the tag; weak comparison, as section 13.1.2
+/// asks.
+fn is_known(head: &Head, tag: &str) -> bool {
+    let values = head.headers().get_all(IF_NONE_MATCH).iter();
+    values.filter_map(|value| value.to_str().ok()).any(|text| {
+        text.trim() == "*"
+            || text.split(',').any(|known| {
+                let known = known.trim();
+                known.strip_prefix("W/").unwrap_or(known) == tag
+            })
+    })
+}

@@ -1,0 +1,91 @@
+//! Declared routes, and the table that finds them.
+
+mod negotiate;
+mod table;
+
+use std::any::Any;
+
+use arcly_http_core::contract::Operation;
+use arcly_http_core::di::{ControllerMeta, Provide, RouteFact};
+
+pub(crate) use negotiate::{accepts, matches_type};
+pub use table::Versioning;
+pub(crate) use table::{Found, Mounted, Table};
+
+use crate::argument::{BindError, Binder};
+use crate::endpoint::Endpoint;
+use crate::stage::Stages;
+
+/// A provider whose methods answer HTTP requests. Written by `#[controller]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a controller",
+    label = "put `#[controller(\"/prefix\")]` on its impl block"
+)]
+pub trait Controller: Provide {
+    /// Its metadata.
+    const CONTROLLER: &'static ControllerMeta;
+}
+
+/// One route, as a controller declares it.
+#[derive(Debug)]
+pub struct HttpRoute {
+    /// What the proof sees of it.
+    pub fact: &'static RouteFact,
+    /// First paragraph of the doc comment.
+    pub summary: &'static str,
+    /// The rest of it.
+    pub description: &'static str,
+    /// `operationId`; empty: made from controller and handler.
+    pub operation_id: &'static str,
+    /// Tags in the document.
+    pub tags: &'static [&'static str],
+    /// Since when it is deprecated (RFC 9745), UTC; empty: it is not.
+    pub deprecated: &'static str,
+    /// When it will go away (RFC 8594), UTC; empty: not announced.
+    pub sunset: &'static str,
+    /// Most bytes of its body; `None`: the application's limit.
+    pub body_limit: Option<u64>,
+    /// Its own guards, interceptors, filters and layers.
+    pub stages: Stages,
+    /// Describes arguments and reply.
+    pub describe: fn(&mut Operation),
+    /// Binds controller and arguments.
+    pub mount: fn(&Binder<'_>) -> Result<Box<dyn Endpoint>, BindError>,
+}
+
+/// A controller for this transport.
+#[derive(Debug)]
+pub struct ControllerHttp {
+    pub(crate) stages: Stages,
+    pub(crate) routes: Vec<HttpRoute>,
+}
+
+impl ControllerHttp {
+    /// Its stages and routes.
+    #[must_use]
+    pub fn new(stages: Stages, routes: Vec<HttpRoute>) -> Self {
+        Self { stages, routes }
+    }
+
+    pub(crate) fn of(meta: &ControllerMeta) -> Option<Self> {
+        (meta.transport)().downcast().ok().map(|this| *this)
+    }
+}
+
+/// A module's settings for this transport.
+#[derive(Debug, Default)]
+pub struct ModuleHttp {
+    pub(crate) stages: Stages,
+}
+
+impl ModuleHttp {
+    /// The stages of a module.
+    #[must_use]
+    pub fn new(stages: Stages) -> Self {
+        Self { stages }
+    }
+
+    pub(crate) fn of(transport: fn() -> Box<dyn Any>) -> Self {
+        transport().downcast().map_or_else(|_| Self::default(), |this| *this)
+    }
+}

@@ -1,0 +1,126 @@
+//! Boot order: describe, configure, log, launch, serve, stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use arcly_http_macros::Config;
+use arcly_http_web::app::AppError;
+use arcly_http_web::{App, describe, serve};
+use tracing_subscriber::EnvFilter;
+
+/// Where and how the server runs. Every application has these keys.
+#[derive(Debug, Clone, Config)]
+pub struct ServerConfig {
+    /// Address to listen on.
+    #[config(default = "127.0.0.1:3000", env = "LISTEN", flag = "listen")]
+    pub listen: SocketAddr,
+    /// Which log lines are written, as in `info,my_app=debug`.
+    #[config(default = "info", env = "LOG", flag = "log")]
+    pub log: String,
+    /// Whether log lines are JSON.
+    #[config(env = "LOG_JSON", flag = "log-json")]
+    pub log_json: bool,
+}
+
+/// Runs an application as a process: what `#[arcly_http::main]` calls.
+///
+/// With `ARCLY_DESCRIBE=openapi`, `routes` or `graph` in the environment it
+/// prints that as JSON and ends, without building anything.
+pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
+    let app = app
+        .map_config_sources(|own| own.of_process())
+        .default_info(name, version)
+        .section(<ServerConfig as arcly_http_core::config::ConfigSection>::SECTION);
+    if let Some(what) = std::env::var_os("ARCLY_DESCRIBE") {
+        return describe_to_stdout(&app, &what.to_string_lossy());
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the runtime cannot be started: {error}")),
+    };
+    match runtime.block_on(run(app)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(AppError::Help(text)) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+async fn run(app: App) -> Result<(), AppError> {
+    let config = app.load_config()?.read::<ServerConfig>()?;
+    start_logging(&config);
+    let routes = app.routes().len();
+    let launched = app.launch().await?;
+    let listener = serve::listen(config.listen).await?;
+    let addr = listener.local_addr().unwrap_or(config.listen);
+    tracing::info!(%addr, routes, docs = %format!("http://{addr}/docs"), "listening");
+    let drained = serve::serve(&launched, listener, stop_signal()).await;
+    let report = launched.shutdown().await;
+    for (provider, hook, reason) in &report.failures {
+        tracing::warn!(provider, hook, reason, "a hook failed while stopping");
+    }
+    tracing::info!(cut = drained.cut, "stopped");
+    Ok(())
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be watched");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        () = terminate => {}
+    }
+}
+
+/// A second application in one process keeps the first one's log.
+fn start_logging(config: &ServerConfig) {
+    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let result =
+        if config.log_json { builder.json().try_init() } else { builder.compact().try_init() };
+    if result.is_err() {
+        tracing::debug!("logging was started before");
+    }
+}
+
+fn describe_to_stdout(app: &App, what: &str) -> ExitCode {
+    let value = match what {
+        "openapi" => Ok(app.openapi()),
+        "routes" => serde_json::to_value(app.routes()),
+        "graph" => serde_json::to_value(describe::graph(app.root())),
+        other => {
+            return fail(&format!("ARCLY_DESCRIBE is `{other}`; write openapi, routes or graph"));
+        }
+    };
+    match value {
+        Ok(value) => {
+            print(&format!("{value:#}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what was asked for goes to standard output")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "logging may not have started")]
+fn fail(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,6 @@
+//! The façade as users see it.
+
+mod graph;
+mod http_api;
+mod problem_derive;
+mod ui;
