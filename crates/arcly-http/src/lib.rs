@@ -18,6 +18,7 @@ pub use arcly_http_security as security;
 pub use arcly_http_web as web;
 pub use arcly_http_web::App;
 pub use launch::ServerConfig;
+pub use schemars;
 
 /// What most files of an application need.
 ///

@@ -1,0 +1,5 @@
+//! Tokens, passwords and secrets.
+
+mod jwt;
+mod password;
+mod secret;

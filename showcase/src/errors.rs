@@ -1,0 +1,74 @@
+//! Errors in the form that the RealWorld API asks for.
+
+use arcly_http::contract::Operation;
+use arcly_http::prelude::*;
+use arcly_http::web::reply::{Response, with_type};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// `{"errors": {"body": ["..."]}}`, beside the members of a problem document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GenericErrorModel")]
+pub(crate) struct ErrorModel {
+    errors: Messages,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Messages {
+    /// What is wrong, a line for each fault.
+    body: Vec<String>,
+}
+
+/// Sends every problem as `application/json` with the member `errors`.
+#[derive(Injectable)]
+pub(crate) struct ConduitErrors;
+
+impl Filter for ConduitErrors {
+    fn describe(operation: &mut Operation) {
+        operation.remap_problems("application/json", |generator| {
+            generator.subschema_for::<ErrorModel>()
+        });
+    }
+
+    async fn catch(&self, problem: Problem, head: &Head) -> Result<Response, Problem> {
+        if !head.uri().path().starts_with("/api/") {
+            return Err(problem);
+        }
+        let body = problem
+            .detail()
+            .unwrap_or(problem.kind().title)
+            .split("; ")
+            .map(str::to_owned)
+            .collect();
+        let problem = problem.with_member("errors", Messages { body });
+        let instance = format!("urn:request:{}", head.request_id());
+        let mut response = with_type(problem.to_json(Some(&instance)), "application/json");
+        *response.status_mut() = problem.status();
+        for (name, value) in problem.headers() {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        Ok(response)
+    }
+}
+
+/// A fault of storage: the cause goes to the log.
+#[derive(Debug, thiserror::Error, Problem)]
+#[error("storage failed")]
+#[problem(internal)]
+pub(crate) struct StoreError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<arcly_http::data::DataError> for StoreError {
+    fn from(error: arcly_http::data::DataError) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Makes the filter available to the root module.
+#[module(global, providers(ConduitErrors), exports(ConduitErrors))]
+pub(crate) struct ErrorModule;

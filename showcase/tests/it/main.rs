@@ -1,0 +1,3 @@
+//! Conduit, operation by operation.
+
+mod api;
