@@ -43,7 +43,7 @@ pub struct AppModule;
 /// Names the API in its document.
 pub fn describe(app: App) -> App {
     let scheme = SecurityScheme::ApiKey {
-        name: "authorization",
+        name: "Authorization",
         location: "header",
         description: "`Authorization: Token <jwt>`; the scheme `Bearer` is accepted as well.",
     };

@@ -5,6 +5,7 @@
 
 mod decode;
 mod names;
+mod pairs;
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -117,7 +117,7 @@ pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `#[can(Action::Of)]`.
 #[proc_macro_attribute]
 pub fn controller(args: TokenStream, item: TokenStream) -> TokenStream {
-    support::attribute(args, item, controller::expand)
+    support::attribute_or_default(args, item, controller::expand)
 }
 
 /// Proves the graph of a module and makes `main` launch it.

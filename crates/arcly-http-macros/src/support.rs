@@ -40,6 +40,29 @@ pub(crate) fn attribute<Args: Parse, Item: Parse>(
     errors.beside(tokens).into()
 }
 
+/// Runs an attribute whose item cannot be emitted as it stands: what it gives a
+/// meaning to would be reported once more. Wrong arguments count as none.
+pub(crate) fn attribute_or_default<Args: Parse + Default, Item: Parse>(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+    expand: fn(Args, Item, &mut Errors) -> TokenStream,
+) -> proc_macro::TokenStream {
+    let untouched = TokenStream::from(item.clone());
+    let mut errors = Errors::default();
+    let args = syn::parse::<Args>(args).unwrap_or_else(|error| {
+        errors.push(error);
+        Args::default()
+    });
+    let tokens = match syn::parse::<Item>(item) {
+        Ok(item) => expand(args, item, &mut errors),
+        Err(error) => {
+            errors.push(error);
+            untouched
+        }
+    };
+    errors.beside(tokens).into()
+}
+
 /// Collects errors, so that one does not hide another.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<syn::Error>);

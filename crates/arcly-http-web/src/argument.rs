@@ -96,7 +96,12 @@ pub trait Argument: Sized + Send + 'static {
 ///     }
 /// }
 /// ```
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be read from a request")]
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot take an argument of type `{Self}`",
+    label = "not an argument kind",
+    note = "built in: `Path`, `Query`, `Header`, `Cookie`, `Json`, `Form`, `Multipart`, `RawBody`, `Valid`, `Caller`, `Scope`, `Inject`, and `Option` of those that may be missing",
+    note = "your own type: implement `FromRequest` for it"
+)]
 pub trait FromRequest: Sized + Send + 'static {
     /// What it fails with; its kinds are added to the document.
     type Error: IntoProblem;

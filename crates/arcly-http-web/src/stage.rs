@@ -148,13 +148,15 @@ pub type LayerService = BoxCloneSyncService<http::Request<Body>, Response, Infal
 
 type ApplyLayer = Arc<dyn Fn(LayerService) -> LayerService + Send + Sync>;
 type Bind<T> = fn(&Binder<'_>) -> Result<Arc<T>, BindError>;
+/// How a stage is taken out of the graph, and how it describes itself.
+type Stage<T> = (Bind<T>, fn(&mut Operation));
 
 /// The guards, interceptors, filters and layers of one level.
 #[derive(Default, Clone)]
 pub struct Stages {
-    pub(crate) guards: Vec<(Bind<dyn AnyGuard>, fn(&mut Operation))>,
-    pub(crate) interceptors: Vec<(Bind<dyn AnyInterceptor>, fn(&mut Operation))>,
-    pub(crate) filters: Vec<(Bind<dyn AnyFilter>, fn(&mut Operation))>,
+    pub(crate) guards: Vec<Stage<dyn AnyGuard>>,
+    pub(crate) interceptors: Vec<Stage<dyn AnyInterceptor>>,
+    pub(crate) filters: Vec<Stage<dyn AnyFilter>>,
     pub(crate) layers: Vec<ApplyLayer>,
 }
 

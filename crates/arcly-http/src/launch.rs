@@ -88,7 +88,10 @@ async fn stop_signal() {
 /// A second application in one process keeps the first one's log.
 fn start_logging(config: &ServerConfig) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()));
     let result =
         if config.log_json { builder.json().try_init() } else { builder.compact().try_init() };
     if result.is_err() {

@@ -1,3 +1,5 @@
 //! Conduit, operation by operation.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod api;

@@ -98,7 +98,7 @@ impl Schemas {
         };
         rename(document, &input_name);
         let mut joined = Map::new();
-        for (name, mut schema) in outputs.clone() {
+        for (name, mut schema) in outputs {
             rename(&mut schema, &input_name);
             joined.insert(name, schema);
         }

@@ -13,7 +13,7 @@ use super::meta::{DepKind, DepSpec};
 #[diagnostic::on_unimplemented(
     message = "the container cannot fill a field of type `{Self}`",
     label = "not `Inject<..>`, `Option<Inject<..>>`, `Lazy<..>` or `All<dyn ..>`",
-    note = "wrap a provider in `Inject<..>`; for any other field say where it comes from: `#[default]` or `#[default(expression)]`"
+    note = "wrap a provider in `Inject<..>`; for any other field say where it comes from: `#[inject(default)]`, `#[inject(default = expression)]` or `#[inject(config = Section.field)]`"
 )]
 pub trait Dependency: Sized {
     /// What it adds to the graph.

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::names::{Step, violation};
+use super::pairs::Pairs;
 use super::{Violation, invalid};
 use crate::problem::{Problem, kinds};
 
@@ -146,7 +147,7 @@ pub fn decode_urlencoded<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Resul
             unknown_fields.push(unknown(&steps, kind));
         }
     };
-    let parser = || serde_html_form::Deserializer::new(form_urlencoded::parse(bytes));
+    let parser = || Pairs::parse(bytes);
     match serde_ignored::deserialize::<_, _, T>(parser(), &mut note) {
         Ok(value) if unknown_fields.is_empty() => Ok(value),
         Ok(_) => Err(invalid(&unknown_fields)),

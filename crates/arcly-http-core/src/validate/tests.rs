@@ -77,6 +77,8 @@ fn queries_are_as_strict() {
     assert_eq!(query("limti=3&x=1").1.len(), 2);
     assert_eq!(query("limit=many").0, 422);
     assert_eq!(query("limit=many").1[0].0, "/limit");
+    assert_eq!(query("limit=").0, 422, "empty is not missing");
+    assert_eq!(query("limit=1&limit=2").0, 422);
 }
 
 #[derive(Debug, Validate)]

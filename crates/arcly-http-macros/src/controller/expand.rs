@@ -187,17 +187,23 @@ fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
         .collect();
     let wait = route.is_async.then(|| quote!(.await));
     let immediate = if route.never_waits {
-        quote!(true #(&& <#types as #rt::Argument>::IMMEDIATE)*)
+        let parts =
+            types.iter().map(|ty| quote_spanned!(ty.span()=> && <#ty as #rt::Argument>::IMMEDIATE));
+        quote!(true #(#parts)*)
     } else {
         quote!(false)
     };
     let call = quote_spanned! {handler.span()=>
         #rt::Reply::reply(<#controller>::#handler(&self.this, #(#passed),*) #wait, &context.head)
     };
+    let held = types
+        .iter()
+        .zip(&bounds)
+        .map(|(ty, bound)| quote_spanned!(ty.span()=> #bound: <#ty as #rt::Argument>::Bound));
     quote! {
         struct Bound {
             this: ::std::sync::Arc<#controller>,
-            #(#bounds: <#types as #rt::Argument>::Bound,)*
+            #(#held,)*
         }
         impl #rt::Endpoint for Bound {
             fn call<'a>(&'a self, context: &'a mut #rt::Context) -> #rt::Called<'a> {

@@ -19,8 +19,8 @@ pub(super) fn parameters(path: &str) -> Result<Vec<String>, String> {
                 };
                 return Err(format!("`{segment}` is not a path segment{hint}"));
             }
-            if segment.starts_with(':') {
-                return Err(format!("write `{{{}}}` instead of `{segment}`", &segment[1..]));
+            if let Some(name) = segment.strip_prefix(':') {
+                return Err(format!("write `{{{name}}}` instead of `{segment}`"));
             }
             continue;
         };

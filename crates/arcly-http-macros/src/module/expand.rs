@@ -14,10 +14,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let key = key("", name);
     let line = quote_spanned!(name.span()=> line!());
     let modules = |paths: &[syn::Path]| -> Vec<TokenStream> {
-        paths
-            .iter()
-            .map(|path| quote_spanned!(path.span()=> <#path as #rt::Module>::META))
-            .collect()
+        paths.iter().map(|path| quote_spanned!(path.span()=> &#path)).collect()
     };
     let (imports, reexports) = (modules(&args.imports), modules(&args.reexports));
     let providers = args.providers.iter().map(provider);
@@ -25,7 +22,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
         .controllers
         .iter()
         .map(|path| quote_spanned!(path.span()=> <#path as #rt::Controller>::CONTROLLER));
-    let exports = args.exports.iter().map(|ty| exported(ty));
+    let exports = args.exports.iter().map(exported);
     let actions = args
         .actions
         .iter()
@@ -40,13 +37,21 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
             const _: () = #rt::proof::check(<#name as #rt::Module>::META);
         }
     });
+    // A module is a type and a static of one name. Statics may name each other in
+    // a circle, where constants of a trait would stop the compiler before the
+    // proof can explain the import cycle.
+    let (attrs, vis) = (&item.attrs, &item.vis);
+    let doc = format!("Metadata of the module [`struct@{name}`].");
     quote! {
-        #item
-        const _: () = {
+        #(#attrs)*
+        #vis struct #name {}
+        #[doc = #doc]
+        #[allow(non_upper_case_globals, reason = "has the name of the module")]
+        #vis static #name: #rt::ModuleMeta = {
             fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
                 ::std::boxed::Box::new(#rt::ModuleHttp::new(#stages))
             }
-            static META: #rt::ModuleMeta = #rt::ModuleMeta {
+            #rt::ModuleMeta {
                 key: #key,
                 place: #rt::Place { file: file!(), line: #line },
                 imports: &[#(#imports),*],
@@ -59,12 +64,12 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
                 prefix: #prefix,
                 deps: &[#deps],
                 transport,
-            };
-            #[automatically_derived]
-            impl #rt::Module for #name {
-                const META: &'static #rt::ModuleMeta = &META;
             }
         };
+        #[automatically_derived]
+        impl #rt::Module for #name {
+            const META: &'static #rt::ModuleMeta = &#name;
+        }
         #proof
     }
 }

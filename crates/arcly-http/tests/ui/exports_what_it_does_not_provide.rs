@@ -1,0 +1,9 @@
+use arcly_http::prelude::*;
+
+#[derive(Injectable)]
+struct Mailer;
+
+#[module(root, exports(Mailer))]
+struct AppModule;
+
+fn main() {}

@@ -1,0 +1,31 @@
+use arcly_http::access::Authenticator;
+use arcly_http::prelude::*;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Action)]
+enum Article {
+    #[action(role = "editor")]
+    Publish,
+}
+
+#[derive(Injectable)]
+struct Articles;
+
+#[controller("/articles")]
+impl Articles {
+    #[post("/")]
+    #[can(Article::Publish)]
+    fn publish(&self) -> NoContent {
+        NoContent
+    }
+}
+
+#[provider]
+fn authenticator() -> Arc<dyn Authenticator> {
+    unreachable!()
+}
+
+#[module(root, providers(authenticator), controllers(Articles))]
+struct AppModule;
+
+fn main() {}
