@@ -3,18 +3,18 @@
 //! | stage | where |
 //! |---|---|
 //! | 1 admission | the server (limits of connections come with the edge) |
-//! | 2 request id, trace | [`handle`] |
-//! | 3 match | [`answer`] |
-//! | 4 cheap refusals: declared size, content type, accept | [`Route::refuse_early`] |
-//! | 5 credentials | [`identify::authenticate`] |
-//! | 6 access rule, then guards | [`identify::decide`], [`Route::run`] |
+//! | 2 request id, trace | `handle` |
+//! | 3 match | `answer` |
+//! | 4 cheap refusals: declared size, content type, accept | `Route::refuse_early` |
+//! | 5 credentials | `identify::authenticate` |
+//! | 6 access rule, then guards | `identify::decide`, `Route::run` |
 //! | 7 rate limits, 8 idempotency and cache | their place is between 6 and 9 |
-//! | tower layers, interceptors | [`Route::run`] |
+//! | tower layers, interceptors | `Route::run` |
 //! | 9 body, parse, validate | the handler's arguments |
 //! | 10 transaction | an argument, after all others are valid |
 //! | 11 handler | the endpoint |
 //! | 12 commit | with the transaction |
-//! | 13 errors, headers, log; also after a panic | [`handle`] |
+//! | 13 errors, headers, log; also after a panic | `handle` |
 
 mod identify;
 mod layered;

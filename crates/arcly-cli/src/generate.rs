@@ -1,0 +1,187 @@
+//! `arcly generate`: a file, a `mod` line and an entry in a module.
+//!
+//! Doing it twice changes nothing: a file that exists is left alone, and so is a
+//! line that stands already.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use crate::CliError;
+
+/// What can be generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// A module with a store, a controller with five operations and a test.
+    Resource,
+    /// A controller.
+    Controller,
+    /// A provider.
+    Provider,
+    /// An empty module.
+    Module,
+}
+
+pub(crate) fn generate(kind: Kind, name: &str, module: &Path) -> Result<String, CliError> {
+    let is_fine = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !is_fine || KEYWORDS.contains(&name) {
+        return Err(CliError::new(format!("`{name}` cannot be the name of a Rust module"))
+            .help("use snake case and no keyword: `invoice`, `line_item`"));
+    }
+    let source = std::fs::read_to_string(module).map_err(|error| {
+        CliError::io("read", module, &error)
+            .help("run this in the folder of the project, or name the module's file by `--module`")
+    })?;
+    let pascal: String = name
+        .split('_')
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map_or_else(String::new, |f| f.to_uppercase().chain(letters).collect())
+        })
+        .collect();
+    let (file, template, section, entry) = match kind {
+        Kind::Resource => (
+            format!("{name}s"),
+            include_str!("templates/resource.rs.txt"),
+            "imports",
+            format!("{name}s::{pascal}Module"),
+        ),
+        Kind::Controller => (
+            name.to_owned(),
+            include_str!("templates/controller.rs.txt"),
+            "controllers",
+            format!("{name}::{pascal}Controller"),
+        ),
+        Kind::Provider => (
+            name.to_owned(),
+            include_str!("templates/provider.rs.txt"),
+            "providers",
+            format!("{name}::{pascal}"),
+        ),
+        Kind::Module => (
+            name.to_owned(),
+            include_str!("templates/module.rs.txt"),
+            "imports",
+            format!("{name}::{pascal}Module"),
+        ),
+    };
+    let wired = wire(&source, &file, section, &entry).ok_or_else(|| {
+        CliError::new(format!("`{}` has no `#[module(..)]`", module.display()))
+            .help("name the file of the module that gets the new piece by `--module`")
+    })?;
+    // Next to `lib.rs` or `main.rs`; below the folder of any other file.
+    let stem = module.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let parent = module.parent().unwrap_or(Path::new("."));
+    let folder = if matches!(stem, "lib" | "main") { parent.to_owned() } else { parent.join(stem) };
+    std::fs::create_dir_all(&folder).map_err(|error| CliError::io("create", &folder, &error))?;
+    let path = folder.join(format!("{file}.rs"));
+    let mut done = vec![];
+    if path.exists() {
+        done.push(format!("kept   {} (it exists)", path.display()));
+    } else {
+        let text = template.replace("{{name}}", name).replace("{{Name}}", &pascal);
+        std::fs::write(&path, text).map_err(|error| CliError::io("write", &path, &error))?;
+        done.push(format!("wrote  {}", path.display()));
+    }
+    if wired == source {
+        done.push(format!("kept   {} (it is wired)", module.display()));
+    } else {
+        std::fs::write(module, wired).map_err(|error| CliError::io("write", module, &error))?;
+        done.push(format!("wired  {} into {}", entry, module.display()));
+    }
+    Ok(done.join("\n"))
+}
+
+const KEYWORDS: [&str; 16] = [
+    "as", "async", "await", "crate", "dyn", "enum", "fn", "impl", "match", "mod", "move", "self",
+    "static", "struct", "super", "type",
+];
+
+/// Adds `mod file;` and an entry to a section of the first `#[module(..)]`.
+fn wire(source: &str, file: &str, section: &str, entry: &str) -> Option<String> {
+    let mut text = source.to_owned();
+    if !text.lines().any(|line| line.trim_start_matches("pub ").trim() == format!("mod {file};")) {
+        let at = text
+            .find("\nmod ")
+            .map(|at| at + 1)
+            .or_else(|| text.find("\nuse ").map(|at| at + 1))?;
+        text.insert_str(at, &format!("mod {file};\n"));
+    }
+    let start = text.find("#[module(")? + "#[module(".len();
+    let end = start + closing(&text[start..])?;
+    let body = &text[start..end];
+    if body.contains(entry) {
+        return Some(text);
+    }
+    let at = find_section(body, section);
+    let insertion = match at {
+        Some(open) => {
+            let close = start + open + closing(&body[open..])?;
+            let before = text[start + open..close].trim_end();
+            let comma = if before.is_empty() || before.ends_with(',') { "" } else { ", " };
+            (close, format!("{comma}{entry}"))
+        }
+        None => {
+            let before = body.trim_end();
+            let comma = if before.is_empty() || before.ends_with(',') { "" } else { ", " };
+            (start + before.len(), format!("{comma}{section}({entry})"))
+        }
+    };
+    text.insert_str(insertion.0, &insertion.1);
+    Some(text)
+}
+
+/// Where the list of a section begins, behind its parenthesis.
+fn find_section(body: &str, section: &str) -> Option<usize> {
+    let needle = format!("{section}(");
+    let mut from = 0;
+    while let Some(found) = body[from..].find(&needle) {
+        let at = from + found;
+        let is_word =
+            body[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        if is_word {
+            return Some(at + needle.len());
+        }
+        from = at + needle.len();
+    }
+    None
+}
+
+/// Position of the parenthesis that closes what is open at the start.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 1;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_extended_once() {
+        let source = "//! X.\n\nmod a;\n\n#[module(root, imports(a::AModule))]\npub struct M;\n";
+        let once = wire(source, "b", "imports", "b::BModule").unwrap();
+        assert!(once.contains("mod b;\nmod a;"), "{once}");
+        assert!(once.contains("imports(a::AModule, b::BModule)"), "{once}");
+        assert_eq!(wire(&once, "b", "imports", "b::BModule").unwrap(), once);
+        let other = wire(&once, "c", "providers", "c::C").unwrap();
+        assert!(other.contains("imports(a::AModule, b::BModule), providers(c::C))]"), "{other}");
+        assert!(wire("fn main() {}\n", "b", "imports", "b::B").is_none());
+        // `reexports` is another section than `exports`.
+        let tricky = "use x;\nuse y;\n#[module(reexports(R))]\nstruct M;";
+        assert!(
+            wire(tricky, "b", "exports", "b::B").unwrap().contains("reexports(R), exports(b::B)")
+        );
+    }
+}
