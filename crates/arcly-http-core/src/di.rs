@@ -2,7 +2,7 @@
 //!
 //! Wiring is data. Derives and attributes write plain `static` metadata
 //! ([`ModuleMeta`], [`ProviderMeta`], [`RouteFact`]); [`proof::check`] walks it
-//! while the user's crate is compiled; [`Container`] builds it once at launch.
+//! while the user's crate is compiled; [`Builder`] builds it once at launch.
 //! After that nothing is looked up: whoever needs a provider holds it.
 
 mod container;

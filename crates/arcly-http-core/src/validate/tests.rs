@@ -62,7 +62,6 @@ fn what_is_not_json_is_malformed() {
 }
 
 #[derive(Debug, Deserialize)]
-#[expect(dead_code, reason = "only read")]
 struct Search {
     limit: Option<u32>,
     #[serde(default)]
