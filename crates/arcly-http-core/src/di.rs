@@ -23,7 +23,7 @@ pub use lifecycle::{
 };
 pub use meta::{
     ActionMeta, Binding, ControllerMeta, Dep, DepKind, DepSpec, Host, Module, ModuleMeta, Place,
-    Provide, ProviderEntry, ProviderMeta, ProviderScope, RouteFact,
+    Provide, ProviderEntry, ProviderMeta, ProviderScope, RouteFact, shared,
 };
 
 #[cfg(test)]

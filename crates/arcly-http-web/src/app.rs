@@ -303,8 +303,8 @@ impl App {
                 let of_controller = of_module.around(&http.stages);
                 for route in http.routes {
                     let stages = of_controller.around(&route.stages);
-                    let prefix = if is_root || module.prefix.starts_with(self.root.prefix) {
-                        module.prefix.to_owned()
+                    let prefix = if is_root {
+                        self.root.prefix.to_owned()
                     } else {
                         format!("{}{}", self.root.prefix, module.prefix)
                     };
@@ -326,6 +326,23 @@ impl App {
             builder = builder.replace(*key, instance.clone());
         }
         let container = builder.build().await?;
+        match self.mount_all(&container) {
+            Ok(launched) => match container.start().await {
+                Ok(()) => Ok(launched),
+                Err(error) => {
+                    launched.shutdown().await;
+                    Err(error.into())
+                }
+            },
+            Err(error) => {
+                container.shutdown().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Binds every route to the graph and writes the document.
+    fn mount_all(self, container: &FrozenDiContainer) -> Result<Launched, AppError> {
         let mut contract = self.contract();
         let mut table = Table::new(self.config.versioning.clone());
         let mut facts = HashMap::new();
@@ -334,7 +351,7 @@ impl App {
             let of_operation = declared.describe(&mut contract, &self.security.0, version.clone());
             facts.insert(Recorder::key(declared.route.fact), of_operation.clone());
             let path = declared.path(&version);
-            let route = declared.build(&container, of_operation, self.config.body_limit).map_err(
+            let route = declared.build(container, of_operation, self.config.body_limit).map_err(
                 |source| AppError::Bind {
                     route: format!("{} {path}", declared.route.fact.method),
                     source,
@@ -346,7 +363,7 @@ impl App {
             table.mount(mounted);
         }
         let filters = {
-            let binder = Binder { container: &container, fact: &NOWHERE };
+            let binder = Binder { container, fact: &NOWHERE };
             let stages = ModuleHttp::of(self.root.transport).stages;
             let bound =
                 stages.filters.iter().map(|(bind, _)| bind(&binder)).collect::<Result<_, _>>();
@@ -361,10 +378,9 @@ impl App {
             docs: self.config.docs.then(|| Docs::new(&openapi)),
             recorder: recorder.clone(),
         });
-        container.start().await?;
         Ok(Launched {
             runtime,
-            container,
+            container: container.clone(),
             openapi: Arc::new(openapi),
             recorder,
             config: self.config,

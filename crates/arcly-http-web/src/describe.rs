@@ -104,6 +104,7 @@ fn member(
             DepKind::Optional => "optional",
             DepKind::Lazy => "lazy",
             DepKind::All => "all",
+            DepKind::Shared => "shared",
         },
     };
     MemberLine {

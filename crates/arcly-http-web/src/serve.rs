@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Body;
@@ -32,7 +33,8 @@ pub struct Drained {
 }
 
 /// Serves until `stop` resolves, then lets running requests finish within
-/// [`crate::app::LaunchConfig::drain`].
+/// [`crate::app::LaunchConfig::drain`] and cuts those that do not. No connection
+/// is left when it returns.
 pub async fn serve(
     app: &Launched,
     listener: TcpListener,
@@ -40,6 +42,7 @@ pub async fn serve(
 ) -> Drained {
     let graceful = GracefulShutdown::new();
     let tasks = TaskTracker::new();
+    let cut = CancellationToken::new();
     let mut stop = pin!(stop);
     loop {
         let (socket, peer) = tokio::select! {
@@ -67,9 +70,14 @@ pub async fn serve(
         builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(20));
         let connection = builder.serve_connection(TokioIo::new(socket), service).into_owned();
         let watched = graceful.watch(connection);
+        let cut = cut.clone();
         tasks.spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection ended early");
+            tokio::select! {
+                biased;
+                () = cut.cancelled() => {}
+                result = watched => if let Err(error) = result {
+                    tracing::debug!(%error, "a connection ended early");
+                }
             }
         });
     }
@@ -80,6 +88,11 @@ pub async fn serve(
         graceful.shutdown().await;
         tasks.wait().await;
     });
-    let cut = if finished.await.is_err() { tasks.len() } else { 0 };
-    Drained { cut }
+    if finished.await.is_ok() {
+        return Drained { cut: 0 };
+    }
+    let busy = tasks.len();
+    cut.cancel();
+    tasks.wait().await;
+    Drained { cut: busy }
 }

@@ -52,7 +52,7 @@ pub mod __rt {
         ActionMeta, Binding, BuildError, BuildFuture, ControllerMeta, Dep, Dependency, HookTable,
         Host, Inject, Instance, Key, Module, ModuleMeta, NoHooks, Place, Probe, Provide,
         ProviderEntry, ProviderMeta, ProviderScope, Qualifier, Resolver, RouteFact, Token,
-        Unqualified, WithHooks, proof,
+        Unqualified, WithHooks, proof, shared,
     };
     pub use arcly_http_core::{config, problem, validate};
     pub use arcly_http_web::{

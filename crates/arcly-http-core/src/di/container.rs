@@ -72,8 +72,11 @@ impl BuildError {
     }
 }
 
-/// Why an application did not start. What was built is torn down again, in
-/// reverse.
+/// Why an application did not start.
+///
+/// What was built is torn down again, in reverse: dropped when a provider could
+/// not be built, and given its `on_shutdown` first when all were built and a
+/// hook failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
@@ -227,7 +230,7 @@ impl Graph {
     fn targets(&self, dep: &Dep) -> &[usize] {
         match dep.spec.kind {
             DepKind::Lazy => &[],
-            DepKind::One | DepKind::Optional | DepKind::All => {
+            DepKind::One | DepKind::Optional | DepKind::All | DepKind::Shared => {
                 self.by_key.get(&dep.spec.key).map_or(&[], Vec::as_slice)
             }
         }
@@ -408,14 +411,11 @@ impl Builder {
                 limits: self.limits,
             }),
         };
-        for bind in late.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            bind(&container).map_err(|source| LaunchError::Provider {
-                provider: "a lazy dependency".to_owned(),
-                path: self.root.key.to_string(),
-                source,
-            })?;
+        let late = late.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = container.initialise(late, self.root.key).await {
+            container.shutdown().await;
+            return Err(error);
         }
-        container.run_hooks("on_init", |hooks| hooks.on_init).await?;
         Ok(container)
     }
 
@@ -553,6 +553,18 @@ impl FrozenDiContainer {
         if !order.contains(&index) {
             order.push(index);
         }
+    }
+
+    /// Binds what is lazy and runs `on_init`.
+    async fn initialise(&self, late: Vec<Late>, root: Key) -> Result<(), LaunchError> {
+        for bind in late {
+            bind(self).map_err(|source| LaunchError::Provider {
+                provider: "a lazy dependency".to_owned(),
+                path: root.to_string(),
+                source,
+            })?;
+        }
+        self.run_hooks("on_init", |hooks| hooks.on_init).await
     }
 
     /// Runs `on_start`, in construction order.

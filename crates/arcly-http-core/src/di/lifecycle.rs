@@ -30,7 +30,8 @@ pub trait Lifecycle: Send + Sync + 'static {
     fn on_drain(&self) -> impl Future<Output = Result<(), HookError>> + Send {
         async { Ok(()) }
     }
-    /// After the last work is done. A failure is reported.
+    /// After the last work is done, or after a launch that failed once everything
+    /// was built; `on_init` may then not have run. A failure is reported.
     fn on_shutdown(&self) -> impl Future<Output = Result<(), HookError>> + Send {
         async { Ok(()) }
     }

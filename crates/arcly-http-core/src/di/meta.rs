@@ -38,6 +38,9 @@ pub enum DepKind {
     Lazy,
     /// Every provider bound to the trait, in construction order.
     All,
+    /// Must exist and live as long as the application: a guard, interceptor or
+    /// filter is taken out of the graph once, when its routes are mounted.
+    Shared,
 }
 
 /// What a field's type says of itself.
@@ -49,6 +52,12 @@ pub struct DepSpec {
     pub kind: DepKind,
     /// Whether the key is declared `#[injectable(many)]`.
     pub many: bool,
+}
+
+/// The same need, of something that must live as long as the application.
+#[must_use]
+pub const fn shared(spec: DepSpec) -> DepSpec {
+    DepSpec { kind: DepKind::Shared, ..spec }
 }
 
 /// One edge of the graph.

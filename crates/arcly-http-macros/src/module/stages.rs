@@ -55,7 +55,7 @@ pub(crate) fn stage_deps(stages: &Stages) -> TokenStream {
     let deps = types.map(|ty| {
         let label = ty.to_token_stream().to_string().replace(' ', "");
         quote_spanned! {ty.span()=>
-            &[#rt::Dep { field: #label, spec: <#rt::Inject<#ty> as #rt::Dependency>::SPEC, line: line!() }]
+            &[#rt::Dep { field: #label, spec: #rt::shared(<#rt::Inject<#ty> as #rt::Dependency>::SPEC), line: line!() }]
         }
     });
     quote!(#(#deps,)*)

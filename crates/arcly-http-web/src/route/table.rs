@@ -233,7 +233,13 @@ impl Paths {
         };
         let node = &mut self.nodes[index];
         match node.methods.iter_mut().find(|(known, _)| *known == method) {
-            Some((_, versioned)) => versioned.routes.push(route),
+            Some((_, versioned)) => {
+                // The proof refuses this; hand-written metadata may not have met it.
+                if versioned.routes.iter().any(|known| known.fact.version == route.fact.version) {
+                    return Err(format!("{method} `{path}` is declared twice"));
+                }
+                versioned.routes.push(route);
+            }
             None => node.methods.push((method, Versioned { routes: vec![route] })),
         }
         Ok(())

@@ -240,3 +240,86 @@ async fn one_process_launches_again() {
         app.finish().await;
     }
 }
+
+mod launch_faults {
+    use super::*;
+    use arcly_http::di::Module;
+
+    #[derive(Injectable)]
+    struct Opened {
+        log: Inject<Log>,
+    }
+
+    impl Lifecycle for Opened {
+        async fn on_shutdown(&self) -> Result<(), HookError> {
+            self.log.lines.lock().unwrap().push("closed");
+            Ok(())
+        }
+    }
+
+    #[derive(Injectable)]
+    struct Failing {
+        _opened: Inject<Opened>,
+    }
+
+    impl Lifecycle for Failing {
+        async fn on_start(&self) -> Result<(), HookError> {
+            Err("not today".into())
+        }
+    }
+
+    #[derive(Injectable)]
+    struct FailingInit {
+        _opened: Inject<Opened>,
+    }
+
+    impl Lifecycle for FailingInit {
+        async fn on_init(&self) -> Result<(), HookError> {
+            Err("not today".into())
+        }
+    }
+
+    #[module(providers(Log, Opened, Failing))]
+    struct StartModule;
+
+    #[module(providers(Log, Opened, FailingInit))]
+    struct InitModule;
+
+    async fn torn_down<M: Module>() {
+        let log = Arc::new(Log { lines: Mutex::default() });
+        let builder = TestApp::builder::<M>().replace::<Log>(Arc::clone(&log));
+        let error = builder.launch().await.unwrap_err().to_string();
+        assert!(error.contains("not today"), "{error}");
+        assert_eq!(*log.lines.lock().unwrap(), ["closed"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_built_is_torn_down() {
+        torn_down::<StartModule>().await;
+        torn_down::<InitModule>().await;
+    }
+
+    #[injectable(many)]
+    trait Part {}
+
+    #[derive(Injectable)]
+    #[inject(scope = transient)]
+    struct Short;
+
+    impl Part for Short {}
+
+    #[derive(Injectable)]
+    struct Holder {
+        _all: All<dyn Part>,
+        _late: Lazy<Short>,
+    }
+
+    #[module(providers(Short as dyn Part, Holder))]
+    struct ShortModule;
+
+    #[test]
+    fn lazy_and_all_need_singletons() {
+        let report = arcly_http::di::proof::examine(ShortModule::META);
+        assert_eq!(report.fault_count(), 2, "{report:?}");
+    }
+}

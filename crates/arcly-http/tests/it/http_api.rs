@@ -553,3 +553,156 @@ async fn unknown_settings_do_not_launch() {
     let result = TestApp::builder::<TestModule>().set("serve.listen", "x").launch().await;
     assert!(matches!(result, Err(AppError::Config(_))));
 }
+
+mod prefixes {
+    use super::*;
+    use arcly_http::di::{Module, proof};
+
+    #[derive(Injectable)]
+    struct Root;
+
+    #[controller("/")]
+    impl Root {
+        #[get("/same")]
+        #[public]
+        fn same(&self) -> &'static str {
+            "root"
+        }
+    }
+
+    #[derive(Injectable)]
+    struct Inner;
+
+    #[controller("/")]
+    impl Inner {
+        #[get("/same")]
+        #[public]
+        fn same(&self) -> &'static str {
+            "inner"
+        }
+    }
+
+    #[module(prefix = "/admin", controllers(Inner))]
+    struct AdminModule;
+
+    #[module(prefix = "/a", imports(AdminModule), controllers(Root))]
+    struct PrefixModule;
+
+    #[module(controllers(Inner))]
+    struct PlainModule;
+
+    #[module(prefix = "/a", imports(PlainModule), controllers(Root))]
+    struct ClashModule;
+
+    #[tokio::test]
+    async fn the_roots_prefix_comes_before_every_other() {
+        let app = TestApp::builder::<PrefixModule>().launch().await.unwrap();
+        assert_eq!(app.get("/a/same").send().await.expect(200).text(), "root");
+        assert_eq!(app.get("/a/admin/same").send().await.expect(200).text(), "inner");
+        app.get("/admin/same").send().await.expect(404);
+        app.finish().await;
+    }
+
+    #[test]
+    fn routes_below_one_prefix_are_compared() {
+        let report = proof::examine(ClashModule::META);
+        assert_eq!(report.fault_count(), 1, "{report:?}");
+        assert!(report.as_str().contains("duplicate route"), "{report:?}");
+    }
+
+    #[derive(Injectable)]
+    #[inject(scope = transient)]
+    struct ShortGate;
+
+    impl Guard for ShortGate {
+        fn describe(_operation: &mut Operation) {}
+        async fn check(&self, _head: &Head) -> Result<(), Problem> {
+            Ok(())
+        }
+    }
+
+    #[derive(Injectable)]
+    struct Gated;
+
+    #[controller("/gated")]
+    impl Gated {
+        #[get("/")]
+        #[public]
+        #[guards(ShortGate)]
+        fn show(&self) -> &'static str {
+            "open"
+        }
+    }
+
+    #[module(providers(ShortGate), controllers(Gated))]
+    struct GatedModule;
+
+    #[test]
+    fn a_guard_that_is_no_singleton_is_refused_by_the_proof() {
+        let report = proof::examine(GatedModule::META);
+        assert_eq!(report.fault_count(), 1, "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_outlive_the_deadline_are_cut() {
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let launched = App::new::<slow::SlowModule>()
+        .configure(|config| config.drain = Duration::from_millis(50))
+        .launch()
+        .await
+        .unwrap();
+    let listener = arcly_http::web::serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let gate = launched.container().get::<slow::Slow>().unwrap();
+    let client = async {
+        let mut socket = tokio::net::TcpStream::connect(addr).await.unwrap();
+        socket.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        gate.entered.notified().await;
+        socket
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = arcly_http::web::serve::serve(&launched, listener, async {
+        let _ = stopped.await;
+    });
+    let client = async {
+        let socket = client.await;
+        stop.send(()).unwrap();
+        socket
+    };
+    let (drained, mut socket) = tokio::join!(server, client);
+    assert_eq!(drained.cut, 1);
+    // The socket is gone by now, not at some later time.
+    let read = tokio::time::timeout(Duration::from_secs(5), socket.read(&mut [0; 16])).await;
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
+}
+
+mod slow {
+    use super::*;
+
+    #[derive(Injectable)]
+    pub(super) struct Slow {
+        #[inject(default)]
+        pub(super) entered: tokio::sync::Notify,
+    }
+
+    #[derive(Injectable)]
+    struct SlowController {
+        slow: Inject<Slow>,
+    }
+
+    #[controller("/slow")]
+    impl SlowController {
+        #[get("/")]
+        #[public]
+        async fn wait(&self) -> String {
+            self.slow.entered.notify_one();
+            std::future::pending().await
+        }
+    }
+
+    #[module(providers(Slow), controllers(SlowController))]
+    pub(super) struct SlowModule;
+}

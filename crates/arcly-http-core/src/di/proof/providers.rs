@@ -182,9 +182,26 @@ impl Proof {
         self.text.put("\n");
     }
 
+    /// What lives shorter than its holder would be kept too long, or missed.
     const fn check_captive(&mut self, needer: &Needer, dep: &Dep, scope: ProviderScope) {
-        let short = matches!(scope, ProviderScope::Request);
-        if !short || matches!(needer.scope, ProviderScope::Request) {
+        if matches!(scope, ProviderScope::Singleton) {
+            return;
+        }
+        match dep.spec.kind {
+            DepKind::Lazy | DepKind::All | DepKind::Shared => {
+                self.head("short-lived dependency: ", needer, dep);
+                self.text.help(match dep.spec.kind {
+                    DepKind::Lazy => "`Lazy` is bound once, at launch, and so only to what lives as long as the application; inject it by `Inject<..>`, or drop its `#[inject(scope = ..)]`",
+                    DepKind::All => "`All` is collected once, at launch, and would miss it; drop its `#[inject(scope = ..)]`",
+                    _ => "guards, interceptors and filters live as long as the application; drop its `#[inject(scope = ..)]` and read what belongs to the request from their arguments",
+                });
+                return;
+            }
+            DepKind::One | DepKind::Optional => {}
+        }
+        if matches!(scope, ProviderScope::Transient)
+            || matches!(needer.scope, ProviderScope::Request)
+        {
             return;
         }
         self.head("captive dependency: ", needer, dep);

@@ -17,13 +17,17 @@ impl Proof {
         &module.controllers[known.controller as usize].routes[known.route as usize]
     }
 
-    /// The path with the prefix of its module.
+    /// The path with the prefix of its module. The root's prefix stands before
+    /// every path, so that leaving it out everywhere compares the same.
     const fn whole(&self, known: Known) -> Whole {
         let module = self.module(known.module as usize);
         let path = self.route(known).path;
-        let is_prefixed = !module.prefix.is_empty();
+        // Modules are collected imports first: the root is the last.
+        let is_root = known.module as usize + 1 == self.module_count;
+        let prefix = if is_root { "" } else { module.prefix };
+        let is_prefixed = !prefix.is_empty();
         let path = if is_prefixed && str_eq(path, "/") { "" } else { path };
-        Whole { prefix: module.prefix.as_bytes(), path: path.as_bytes() }
+        Whole { prefix: prefix.as_bytes(), path: path.as_bytes() }
     }
 
     pub(super) const fn check_routes(&mut self) {
