@@ -15,29 +15,21 @@ pub(crate) fn derive(
     errors.beside(tokens).into()
 }
 
-/// Runs an attribute. An item that does not parse is emitted as it stands.
+/// Runs an attribute. An item or arguments that do not parse leave the item as it
+/// stands.
 pub(crate) fn attribute<Args: Parse, Item: Parse>(
     args: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
     expand: fn(Args, Item, &mut Errors) -> TokenStream,
 ) -> proc_macro::TokenStream {
     let untouched = TokenStream::from(item.clone());
-    let mut errors = Errors::default();
-    let parsed_item = match syn::parse::<Item>(item) {
-        Ok(item) => item,
-        Err(error) => {
-            errors.push(error);
-            return errors.beside(untouched).into();
-        }
-    };
-    let tokens = match syn::parse::<Args>(args) {
-        Ok(args) => expand(args, parsed_item, &mut errors),
+    on_item(item, |item, errors| match syn::parse::<Args>(args) {
+        Ok(args) => expand(args, item, errors),
         Err(error) => {
             errors.push(error);
             untouched
         }
-    };
-    errors.beside(tokens).into()
+    })
 }
 
 /// Runs an attribute whose item cannot be emitted as it stands: what it gives a
@@ -47,14 +39,23 @@ pub(crate) fn attribute_or_default<Args: Parse + Default, Item: Parse>(
     item: proc_macro::TokenStream,
     expand: fn(Args, Item, &mut Errors) -> TokenStream,
 ) -> proc_macro::TokenStream {
+    on_item(item, |item, errors| {
+        let args = syn::parse::<Args>(args).unwrap_or_else(|error| {
+            errors.push(error);
+            Args::default()
+        });
+        expand(args, item, errors)
+    })
+}
+
+fn on_item<Item: Parse>(
+    item: proc_macro::TokenStream,
+    expand: impl FnOnce(Item, &mut Errors) -> TokenStream,
+) -> proc_macro::TokenStream {
     let untouched = TokenStream::from(item.clone());
     let mut errors = Errors::default();
-    let args = syn::parse::<Args>(args).unwrap_or_else(|error| {
-        errors.push(error);
-        Args::default()
-    });
     let tokens = match syn::parse::<Item>(item) {
-        Ok(item) => expand(args, item, &mut errors),
+        Ok(item) => expand(item, &mut errors),
         Err(error) => {
             errors.push(error);
             untouched

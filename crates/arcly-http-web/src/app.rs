@@ -20,7 +20,7 @@ use tower::{Service, ServiceExt as _};
 use crate::argument::{BindError, Binder};
 use crate::describe::{Recorder, RouteLine};
 use crate::docs::Docs;
-use crate::pipeline::{Core, Route, Runtime, apply_layers, handle, is_protected};
+use crate::pipeline::{Core, Route, Runtime, apply_layers, begin, is_protected};
 use crate::route::{ControllerHttp, HttpRoute, ModuleHttp, Mounted, Table, Versioning};
 use crate::stage::Stages;
 use crate::{Body, Response};
@@ -77,6 +77,14 @@ pub struct LaunchConfig {
     pub drain: Duration,
     /// How long a client may take to send the head of a request. Default 10 s.
     pub header_timeout: Duration,
+    /// How long the body of a request may be waited for, in all; each KiB that
+    /// arrives earns another second. Default 10 s.
+    pub body_timeout: Duration,
+    /// How long a client may take less than 1 KiB a second of its response.
+    /// Default 10 s.
+    pub write_timeout: Duration,
+    /// How long a connection may be idle between requests. Default 60 s.
+    pub keep_alive: Duration,
 }
 
 impl Default for LaunchConfig {
@@ -88,6 +96,9 @@ impl Default for LaunchConfig {
             limits: LaunchLimits::default(),
             drain: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(60),
         }
     }
 }
@@ -514,7 +525,14 @@ impl Declared {
                 .collect::<Result<_, _>>()?,
             endpoint: (self.route.mount)(&binder)?,
         });
+        let is_immediate = matches!(fact.access, Access::Public)
+            && core.endpoint.is_immediate()
+            && core.interceptors.is_empty()
+            && core.filters.is_empty()
+            && self.stages.guards.is_empty()
+            && self.stages.layers.is_empty();
         Ok(Route {
+            is_immediate,
             fact,
             body_limit: self.route.body_limit.unwrap_or(body_limit),
             consumes: facts.consumes,
@@ -564,7 +582,7 @@ impl std::fmt::Debug for Launched {
 impl Launched {
     /// Answers one request.
     pub async fn handle(&self, request: http::Request<Body>, peer: Option<SocketAddr>) -> Response {
-        handle(Arc::clone(&self.runtime), request, peer).await
+        begin(&self.runtime, request, peer).await
     }
 
     /// The built graph.

@@ -51,6 +51,13 @@ pub trait Argument: Sized + Send + 'static {
     /// arguments are immediate, is called without boxing a future.
     const IMMEDIATE: bool = false;
 
+    /// The same for what was bound: an injected singleton is there, a provider of
+    /// request scope has to be built.
+    fn is_immediate(bound: &Self::Bound) -> bool {
+        let _ = bound;
+        Self::IMMEDIATE
+    }
+
     /// Says in the document what it reads and how it can fail. `name` is the
     /// argument's name, or what `#[name("..")]` says.
     fn describe(name: &str, operation: &mut Operation);

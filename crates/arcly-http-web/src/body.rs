@@ -1,34 +1,64 @@
 //! Bodies, in and out.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
+use tokio::time::{Instant, Sleep};
+
+use crate::serve::{OpenRequest, RATE_MIN};
 
 /// Any error that ends a body early.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A request's or a response's body.
 #[derive(Default)]
-pub struct Body(Inner);
+pub struct Body {
+    inner: Inner,
+    /// Held while the response that this is the body of is being sent.
+    open: Option<OpenRequest>,
+}
 
 #[derive(Default)]
 enum Inner {
     #[default]
     Empty,
     Full(Option<Bytes>),
-    Incoming(hyper::body::Incoming),
+    Incoming(hyper::body::Incoming, Patience),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
 }
 
 impl Body {
+    const fn of(inner: Inner) -> Self {
+        Self { inner, open: None }
+    }
+
+    /// Keeps a request open until this body is sent or dropped.
+    pub(crate) fn hold(&mut self, open: OpenRequest) {
+        self.open = Some(open);
+    }
+
+    /// The body of a request, which ends with [`TooSlow`] when the client keeps us
+    /// waiting for longer than `timeout` and sends less than 1 KiB a second.
+    pub(crate) fn incoming(body: hyper::body::Incoming, timeout: Duration) -> Self {
+        if body.is_end_stream() {
+            return Self::empty();
+        }
+        Self::of(Inner::Incoming(
+            body,
+            Patience { timeout, received: 0, waited: Duration::ZERO, wait: None },
+        ))
+    }
+
     /// No bytes at all.
     #[must_use]
     pub const fn empty() -> Self {
-        Self(Inner::Empty)
+        Self::of(Inner::Empty)
     }
 
     /// Wraps any other body.
@@ -38,7 +68,7 @@ impl Body {
         B::Error: Into<BoxError>,
     {
         use http_body_util::BodyExt as _;
-        Self(Inner::Boxed(body.map_err(Into::into).boxed_unsync()))
+        Self::of(Inner::Boxed(body.map_err(Into::into).boxed_unsync()))
     }
 
     /// A body that is produced while it is sent.
@@ -60,7 +90,7 @@ impl std::fmt::Debug for Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        if bytes.is_empty() { Self::empty() } else { Self(Inner::Full(Some(bytes))) }
+        if bytes.is_empty() { Self::empty() } else { Self::of(Inner::Full(Some(bytes))) }
     }
 }
 
@@ -82,9 +112,35 @@ impl From<&'static str> for Body {
     }
 }
 
-impl From<hyper::body::Incoming> for Body {
-    fn from(incoming: hyper::body::Incoming) -> Self {
-        Self(Inner::Incoming(incoming))
+/// How long a body may be waited for. Costs nothing while nobody waits.
+struct Patience {
+    timeout: Duration,
+    received: u64,
+    waited: Duration,
+    wait: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+/// The client did not send its body in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the body did not arrive in time")]
+pub(crate) struct TooSlow;
+
+impl Patience {
+    fn has_arrived(&mut self, frame: Option<&Frame<Bytes>>) {
+        if let Some((since, _)) = self.wait.take() {
+            self.waited += since.elapsed();
+        }
+        self.received += frame.and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (_, timer) = self.wait.get_or_insert_with(|| {
+            let earned = Duration::from_secs(self.received / RATE_MIN);
+            let left = (self.timeout + earned).saturating_sub(self.waited);
+            let now = Instant::now();
+            (now, Box::pin(tokio::time::sleep_until(now + left)))
+        });
+        timer.as_mut().poll(cx)
     }
 }
 
@@ -96,28 +152,34 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::Empty => Poll::Ready(None),
             Inner::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Inner::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Inner::Incoming(body, patience) => match Pin::new(body).poll_frame(cx) {
+                Poll::Ready(frame) => {
+                    patience.has_arrived(frame.as_ref().and_then(|frame| frame.as_ref().ok()));
+                    Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+                }
+                Poll::Pending => patience.poll_end(cx).map(|()| Some(Err(TooSlow.into()))),
+            },
             Inner::Boxed(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Empty => true,
             Inner::Full(bytes) => bytes.is_none(),
-            Inner::Incoming(body) => body.is_end_stream(),
+            Inner::Incoming(body, _) => body.is_end_stream(),
             Inner::Boxed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.inner {
             Inner::Empty => SizeHint::with_exact(0),
             Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Inner::Incoming(body) => body.size_hint(),
+            Inner::Incoming(body, _) => body.size_hint(),
             Inner::Boxed(body) => body.size_hint(),
         }
     }

@@ -7,10 +7,14 @@ use arcly_http_core::di::{Instance, Key, RouteFact, ScopedPlan};
 use arcly_http_core::problem::{Problem, kinds};
 use arcly_http_core::scope::{Claims, RequestId, Scope, TraceContext};
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Uri, Version};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING,
+};
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri, Version};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::Body;
+use crate::body::TooSlow;
 
 /// Path parameters as positions in the path: no string is copied.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +26,49 @@ pub(crate) struct Params {
 /// Most parameters that one path may have.
 pub(crate) const PARAMS_MAX: usize = 8;
 
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Which of the headers that the stages ask for are there at all: one pass over
+/// the few that came instead of a look-up for each that might have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen(u8);
+
+impl Seen {
+    pub(crate) const CONTENT_LENGTH: u8 = 1;
+    pub(crate) const TRANSFER_ENCODING: u8 = 1 << 1;
+    pub(crate) const ACCEPT: u8 = 1 << 2;
+    pub(crate) const AUTHORIZATION: u8 = 1 << 3;
+    pub(crate) const REQUEST_ID: u8 = 1 << 4;
+    pub(crate) const TRACEPARENT: u8 = 1 << 5;
+
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self(headers.keys().map(Self::bit).fold(0, |all, bit| all | bit))
+    }
+
+    fn bit(name: &HeaderName) -> u8 {
+        if *name == ACCEPT {
+            Self::ACCEPT
+        } else if *name == CONTENT_LENGTH {
+            Self::CONTENT_LENGTH
+        } else if *name == AUTHORIZATION {
+            Self::AUTHORIZATION
+        } else if *name == TRANSFER_ENCODING {
+            Self::TRANSFER_ENCODING
+        } else if *name == REQUEST_ID {
+            Self::REQUEST_ID
+        } else if *name == TRACEPARENT {
+            Self::TRACEPARENT
+        } else {
+            0
+        }
+    }
+
+    pub(crate) fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+}
+
 /// Everything of a request but its body. Guards, interceptors and filters see
 /// it; it does not change once the access rule has been decided.
 #[derive(Debug)]
@@ -31,6 +78,7 @@ pub struct Head {
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) extensions: Extensions,
+    pub(crate) seen: Seen,
     pub(crate) params: Params,
     pub(crate) fact: Option<&'static RouteFact>,
     pub(crate) request_id: RequestId,
@@ -176,6 +224,8 @@ impl Context {
         match body.collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(too_large(self.body_limit)),
+            Err(error) if error.is::<TooSlow>() => Err(Problem::of(&kinds::REQUEST_TIMEOUT)
+                .with_header(CONNECTION, HeaderValue::from_static("close"))),
             Err(error) => Err(Problem::of(&kinds::BAD_REQUEST)
                 .with_detail("the body ended before it was complete")
                 .caused_by(error)),

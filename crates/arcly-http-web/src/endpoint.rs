@@ -12,9 +12,18 @@ use crate::{Context, Response};
 pub trait Endpoint: Send + Sync {
     /// Answers one request.
     fn call<'a>(&'a self, context: &'a mut Context) -> Called<'a>;
+
+    /// Whether every call is answered as [`Called::Ready`].
+    fn is_immediate(&self) -> bool {
+        false
+    }
 }
 
 /// A handler's answer: there already, or on its way.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "boxing the answer is what `Ready` is there to avoid"
+)]
 pub enum Called<'a> {
     /// The handler never waits, so there is nothing to box.
     Ready(Option<Result<Response, Problem>>),

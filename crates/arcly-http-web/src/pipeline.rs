@@ -3,8 +3,8 @@
 //! | stage | where |
 //! |---|---|
 //! | 1 admission | the server (limits of connections come with the edge) |
-//! | 2 request id, trace | `handle` |
-//! | 3 match | `answer` |
+//! | 2 request id, trace | `begin` |
+//! | 3 match | `begin` |
 //! | 4 cheap refusals: declared size, content type, accept | `Route::refuse_early` |
 //! | 5 credentials | `identify::authenticate` |
 //! | 6 access rule, then guards | `identify::decide`, `Route::run` |
@@ -14,28 +14,30 @@
 //! | 10 transaction | an argument, after all others are valid |
 //! | 11 handler | the endpoint |
 //! | 12 commit | with the transaction |
-//! | 13 errors, headers, log; also after a panic | `handle` |
+//! | 13 errors, headers, log; also after a panic | `Ending` |
 
 mod identify;
 mod layered;
 mod render;
 
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 
 use arcly_http_core::access::{Access, Authenticator};
 use arcly_http_core::di::RouteFact;
 use arcly_http_core::problem::{Problem, kinds};
-use futures_util::FutureExt as _;
-use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use arcly_http_core::scope::RequestId;
+use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body as _;
-use tracing::Instrument as _;
 
-use crate::context::{Params, too_large};
+use crate::context::{Params, REQUEST_ID, Seen, too_large};
 use crate::docs::Docs;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Called, Endpoint};
 use crate::route::{Found, Mounted, Table, accepts, matches_type};
 use crate::stage::{AnyFilter, AnyGuard, AnyInterceptor, LayerService, Next};
 use crate::{Body, Context, Head, Response};
@@ -63,6 +65,8 @@ pub(crate) struct Route {
     pub(crate) guards: Vec<Arc<dyn AnyGuard>>,
     pub(crate) layered: Option<LayerService>,
     pub(crate) core: Arc<Core>,
+    /// Public, and nothing around the endpoint or in it ever waits.
+    pub(crate) is_immediate: bool,
 }
 
 /// What tower layers, if there are any, go around.
@@ -72,134 +76,255 @@ pub(crate) struct Core {
     pub(crate) endpoint: Box<dyn Endpoint>,
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Runs one request through all stages. Never fails: whatever goes wrong is a
-/// response.
-pub(crate) async fn handle(
-    runtime: Arc<Runtime>,
-    request: http::Request<Body>,
-    peer: Option<SocketAddr>,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    let (request_id, trace) = identify::trace(&parts.headers);
-    let head = Head {
-        method: parts.method,
-        uri: parts.uri,
-        version: parts.version,
-        headers: parts.headers,
-        extensions: parts.extensions,
-        params: Params::default(),
-        fact: None,
-        request_id,
-        trace,
-        claims: None,
-        peer,
-    };
-    let is_head = head.method == Method::HEAD;
-    let span = tracing::info_span!(
-        "request",
-        method = %head.method,
-        path = head.uri.path(),
-        request_id = head.request_id.as_str(),
-        trace_id = tracing::field::Empty,
-        status = tracing::field::Empty,
-        route = tracing::field::Empty,
-        principal = tracing::field::Empty,
-    );
-    let work = AssertUnwindSafe(answer(&runtime, head, body)).catch_unwind();
-    let outcome = if span.is_disabled() { work.await } else { work.instrument(span.clone()).await };
-    let mut response = outcome.unwrap_or_else(|panic| {
-        let message = render::panic_message(&*panic);
-        span.in_scope(|| tracing::error!(panic = message, "a handler panicked"));
-        render::problem(&Problem::of(&kinds::INTERNAL), &request_id)
-    });
-    if !span.is_disabled() {
-        span.record("status", response.status().as_u16());
-        span.in_scope(|| tracing::info!(status = response.status().as_u16(), "answered"));
-    }
-    if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    if is_head { render::without_body(response) } else { response }
+/// The answer to one request: there already, or on its way.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "boxing the answer is what `Ready` is there to avoid"
+)]
+pub(crate) enum Answer {
+    /// Nothing had to wait, so there was nothing to box.
+    Ready(Option<Response>),
+    Later(Pin<Box<dyn Future<Output = Response> + Send>>),
 }
 
-async fn answer(runtime: &Runtime, mut head: Head, body: Body) -> Response {
-    match runtime.table.find(&head) {
-        Found::Route(route, params) => {
-            head.params = params;
-            head.fact = Some(route.fact);
-            let span = tracing::Span::current();
-            if !span.is_disabled() {
-                span.record("route", route.fact.path);
-                span.record("trace_id", head.trace.trace_id());
+impl Future for Answer {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Response> {
+        match &mut *self {
+            Self::Ready(response) => {
+                Poll::Ready(response.take().expect("a future is not polled after completion"))
             }
-            let mut context =
-                Context { head, body: Some(body), body_limit: route.body_limit, scoped: vec![] };
-            let mut response = match route.run(runtime, &mut context).await {
-                Ok(response) => response,
-                Err(problem) => render::filtered(problem, &context.head, &route.core.filters).await,
-            };
-            for (name, value) in &route.headers {
-                response.headers_mut().insert(name, value.clone());
-            }
-            if let Some(recorder) = &runtime.recorder {
-                recorder.check(route.fact, &response);
-            }
-            response
+            Self::Later(work) => work.as_mut().poll(cx),
         }
-        Found::Mounted(mounted) => {
-            let remains = render::shallow(&head);
-            match serve_mounted(runtime, mounted, head, body).await {
-                Ok(response) => response,
-                Err(problem) => render::filtered(problem, &remains, &runtime.filters).await,
+    }
+}
+
+/// Runs one request through all stages. Never fails: whatever goes wrong is a
+/// response. A request that nothing keeps waiting is answered on the spot.
+pub(crate) fn begin(
+    runtime: &Arc<Runtime>,
+    request: http::Request<Body>,
+    peer: Option<SocketAddr>,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    let seen = Seen::of(&parts.headers);
+    let (request_id, trace) = identify::trace(&parts.headers, seen);
+    let mut context = Context {
+        head: Head {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: parts.headers,
+            extensions: parts.extensions,
+            seen,
+            params: Params::default(),
+            fact: None,
+            request_id,
+            trace,
+            claims: None,
+            peer,
+        },
+        body: Some(body),
+        body_limit: 0,
+        scoped: vec![],
+    };
+    let (route, params) = match runtime.table.find(&context.head) {
+        Found::Route(route, params) => (Some(route), params),
+        _ => (None, Params::default()),
+    };
+    if let Some(route) = route {
+        context.head.params = params;
+        context.head.fact = Some(route.fact);
+        context.body_limit = route.body_limit;
+    }
+    let ending = Ending::new(&context.head);
+    match route {
+        Some(route) if route.answers_at_once(runtime, &context.head) => {
+            let work = AssertUnwindSafe(|| route.answer_at_once(runtime, &mut context));
+            let outcome = ending.span.in_scope(|| std::panic::catch_unwind(work));
+            Answer::Ready(Some(ending.end(outcome)))
+        }
+        _ => {
+            let work = later(Arc::clone(runtime), route.cloned(), Box::new(context), ending);
+            Answer::Later(Box::pin(work))
+        }
+    }
+}
+
+/// Moving a future copies all of it, so the context is on the heap by itself, rare
+/// branches are boxed, and the work is polled where it stands instead of being
+/// wrapped.
+async fn later(
+    runtime: Arc<Runtime>,
+    route: Option<Arc<Route>>,
+    mut context: Box<Context>,
+    ending: Ending,
+) -> Response {
+    let outcome = {
+        let mut work = pin!(async {
+            match &route {
+                Some(route) => route.answer(&runtime, &mut context).await,
+                None => Box::pin(answer_elsewhere(&runtime, &mut context)).await,
+            }
+        });
+        poll_fn(|cx| {
+            let poll = AssertUnwindSafe(|| work.as_mut().poll(cx));
+            match ending.span.in_scope(|| std::panic::catch_unwind(poll)) {
+                Ok(Poll::Ready(response)) => Poll::Ready(Ok(response)),
+                Ok(Poll::Pending) => Poll::Pending,
+                Err(panic) => Poll::Ready(Err(panic)),
+            }
+        })
+        .await
+    };
+    ending.end(outcome)
+}
+
+/// What the last stage needs to know of a request, whatever became of it.
+struct Ending {
+    span: tracing::Span,
+    request_id: RequestId,
+    is_head: bool,
+}
+
+impl Ending {
+    fn new(head: &Head) -> Self {
+        let span = tracing::info_span!(
+            "request",
+            method = %head.method,
+            path = head.uri.path(),
+            request_id = head.request_id.as_str(),
+            trace_id = tracing::field::Empty,
+            status = tracing::field::Empty,
+            route = tracing::field::Empty,
+            principal = tracing::field::Empty,
+        );
+        if !span.is_disabled() {
+            span.record("trace_id", head.trace.trace_id());
+            if let Some(fact) = head.fact {
+                span.record("route", fact.path);
             }
         }
+        Self { span, request_id: head.request_id, is_head: head.method == Method::HEAD }
+    }
+
+    /// Stage 13, also after a panic.
+    fn end(self, outcome: std::thread::Result<Response>) -> Response {
+        let mut response = outcome.unwrap_or_else(|panic| {
+            let message = render::panic_message(&*panic);
+            self.span.in_scope(|| tracing::error!(panic = message, "a handler panicked"));
+            render::problem(&Problem::of(&kinds::INTERNAL), &self.request_id)
+        });
+        if !self.span.is_disabled() {
+            self.span.record("status", response.status().as_u16());
+            self.span.in_scope(|| tracing::info!(status = response.status().as_u16(), "answered"));
+        }
+        if let Ok(id) = HeaderValue::from_bytes(self.request_id.as_bytes()) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        if self.is_head { render::without_body(response) } else { response }
+    }
+}
+
+/// What no declared route answers.
+async fn answer_elsewhere(runtime: &Runtime, context: &mut Context) -> Response {
+    let problem = match runtime.table.find(&context.head) {
+        Found::Mounted(mounted) => match serve_mounted(runtime, mounted, context).await {
+            Ok(response) => return response,
+            Err(problem) => problem,
+        },
         Found::OtherMethods(allow) => {
             let allow = HeaderValue::try_from(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
-            if head.method == Method::OPTIONS {
+            if context.head.method == Method::OPTIONS {
                 let mut response = http::Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().insert(ALLOW, allow);
                 return response;
             }
-            let problem = Problem::of(&kinds::METHOD_NOT_ALLOWED).with_header(ALLOW, allow);
-            render::filtered(problem, &head, &runtime.filters).await
+            Problem::of(&kinds::METHOD_NOT_ALLOWED).with_header(ALLOW, allow)
         }
-        Found::Nothing => {
-            if let Some(page) = runtime.docs.as_ref().and_then(|docs| docs.find(&head)) {
+        Found::Route(..) | Found::Nothing => {
+            if let Some(page) = runtime.docs.as_ref().and_then(|docs| docs.find(&context.head)) {
                 return page;
             }
-            let problem = Problem::of(&kinds::ROUTE_NOT_FOUND);
-            render::filtered(problem, &head, &runtime.filters).await
+            Problem::of(&kinds::ROUTE_NOT_FOUND)
         }
-    }
+    };
+    render::filtered(problem, &context.head, &runtime.filters).await
 }
 
 impl Route {
+    /// Whether no stage of this request can wait.
+    fn answers_at_once(&self, runtime: &Runtime, head: &Head) -> bool {
+        self.is_immediate
+            && (runtime.authenticator.is_none() || !head.seen.has(Seen::AUTHORIZATION))
+    }
+
+    fn answer_at_once(&self, runtime: &Runtime, context: &mut Context) -> Response {
+        let result =
+            self.refuse_early(context).and_then(|()| match self.core.endpoint.call(context) {
+                Called::Ready(Some(result)) => result,
+                _ => Err(Problem::internal("an endpoint that is declared immediate waits")),
+            });
+        let response = match result {
+            Ok(response) => response,
+            Err(problem) => render::unfiltered(&problem, &context.head),
+        };
+        self.sign(runtime, response)
+    }
+
+    async fn answer(&self, runtime: &Runtime, context: &mut Context) -> Response {
+        let response = match self.run(runtime, context).await {
+            Ok(response) => response,
+            Err(problem) if self.core.filters.is_empty() => {
+                render::unfiltered(&problem, &context.head)
+            }
+            Err(problem) => {
+                Box::pin(render::filtered(problem, &context.head, &self.core.filters)).await
+            }
+        };
+        self.sign(runtime, response)
+    }
+
+    /// Adds the headers of the route, and holds the response against the document.
+    fn sign(&self, runtime: &Runtime, mut response: Response) -> Response {
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name, value.clone());
+        }
+        if let Some(recorder) = &runtime.recorder {
+            recorder.check(self.fact, &response);
+        }
+        response
+    }
+
     async fn run(&self, runtime: &Runtime, context: &mut Context) -> Result<Response, Problem> {
         self.refuse_early(context)?;
-        identify::authenticate(runtime, &mut context.head, &self.fact.access).await?;
-        identify::decide(&self.fact.access, &context.head)?;
+        let head = &mut context.head;
+        if head.seen.has(Seen::AUTHORIZATION) || is_protected(&self.fact.access) {
+            Box::pin(identify::authenticate(runtime, head, &self.fact.access)).await?;
+            identify::decide(&self.fact.access, head)?;
+        }
         for guard in &self.guards {
             guard.check(&context.head).await?;
         }
         match &self.layered {
-            Some(service) => layered::call(service.clone(), context).await,
+            Some(service) => Box::pin(layered::call(service.clone(), context)).await,
             None => self.core.run(context).await,
         }
     }
 
     /// Stage 4: what the head alone shows to be useless.
     fn refuse_early(&self, context: &Context) -> Result<(), Problem> {
-        let headers = &context.head.headers;
-        if let Some(length) = headers.get(CONTENT_LENGTH)
+        let Head { headers, seen, .. } = &context.head;
+        if seen.has(Seen::CONTENT_LENGTH)
+            && let Some(length) = headers.get(CONTENT_LENGTH)
             && let Some(length) = length.to_str().ok().and_then(|text| text.parse::<u64>().ok())
             && length > self.body_limit
         {
             return Err(too_large(self.body_limit));
         }
-        let has_body = headers.contains_key(TRANSFER_ENCODING)
+        let has_body = seen.has(Seen::TRANSFER_ENCODING)
             || context.body.as_ref().is_some_and(|body| !body.is_end_stream());
         if has_body && !self.consumes.is_empty() {
             let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -208,8 +333,10 @@ impl Route {
                     .with_detail(format!("send one of: {}", self.consumes.join(", "))));
             }
         }
-        if let Some(accept) = headers.get(ACCEPT).and_then(|value| value.to_str().ok())
+        if seen.has(Seen::ACCEPT)
+            && let Some(accept) = headers.get(ACCEPT)
             && accept != "*/*"
+            && let Ok(accept) = accept.to_str()
             && !accepts(accept, &self.produces)
         {
             return Err(Problem::of(&kinds::NOT_ACCEPTABLE).with_detail(format!(
@@ -226,20 +353,20 @@ impl Core {
         if self.interceptors.is_empty() {
             return self.endpoint.call(context).await;
         }
-        Next { rest: &self.interceptors, endpoint: &*self.endpoint }.run(context).await
+        Box::pin(Next { rest: &self.interceptors, endpoint: &*self.endpoint }.run(context)).await
     }
 }
 
 async fn serve_mounted(
     runtime: &Runtime,
     mounted: &Mounted,
-    mut head: Head,
-    body: Body,
+    context: &mut Context,
 ) -> Result<Response, Problem> {
     use tower::ServiceExt as _;
-    identify::authenticate(runtime, &mut head, &mounted.access).await?;
-    identify::decide(&mounted.access, &head)?;
-    let mut request = http::Request::new(body);
+    identify::authenticate(runtime, &mut context.head, &mounted.access).await?;
+    identify::decide(&mounted.access, &context.head)?;
+    let mut request = http::Request::new(context.take_body());
+    let head = &mut context.head;
     *request.method_mut() = head.method.clone();
     *request.version_mut() = head.version;
     *request.uri_mut() = render::without_prefix(&head.uri, &mounted.prefix);

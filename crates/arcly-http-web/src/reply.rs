@@ -8,7 +8,7 @@ mod stream;
 
 use arcly_http_core::contract::Operation;
 use arcly_http_core::problem::{IntoProblem, Problem};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -55,9 +55,8 @@ impl<T: Serialize + JsonSchema> Reply for Json<T> {
     }
 
     fn reply(self, _head: &Head) -> Result<Response, Problem> {
-        let mut bytes = BytesMut::with_capacity(128).writer();
-        serde_json::to_writer(&mut bytes, &self.0).map_err(Problem::internal)?;
-        Ok(with_type(bytes.into_inner().freeze(), "application/json"))
+        let bytes = serde_json::to_vec(&self.0).map_err(Problem::internal)?;
+        Ok(with_type(bytes, "application/json"))
     }
 }
 

@@ -1,21 +1,25 @@
 //! The server: accept, serve, drain.
 
+mod connection;
+mod io;
+mod meter;
+mod owner;
+mod watchdog;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::Body;
+pub(crate) use meter::OpenRequest;
+use owner::Owner;
+use watchdog::Limits;
+pub(crate) use watchdog::RATE_MIN;
+
 use crate::app::{AppError, Launched};
-use crate::pipeline::handle;
 
 /// Opens a listener.
 ///
@@ -28,7 +32,7 @@ pub async fn listen(addr: SocketAddr) -> Result<TcpListener, AppError> {
 /// What stopping came to.
 #[derive(Debug, Clone, Copy)]
 pub struct Drained {
-    /// Connections that were still busy when the deadline passed, and were cut.
+    /// Connections and HTTP/2 streams that were still busy when the deadline passed, and were cut.
     pub cut: usize,
 }
 
@@ -40,9 +44,13 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> Drained {
-    let graceful = GracefulShutdown::new();
-    let tasks = TaskTracker::new();
-    let cut = CancellationToken::new();
+    let owner = Owner::new();
+    let limits = Limits {
+        header: app.config.header_timeout,
+        body: app.config.body_timeout,
+        keep_alive: app.config.keep_alive,
+        write: app.config.write_timeout,
+    };
     let mut stop = pin!(stop);
     loop {
         let (socket, peer) = tokio::select! {
@@ -60,39 +68,16 @@ pub async fn serve(
         };
         let _ = socket.set_nodelay(true);
         let runtime = Arc::clone(&app.runtime);
-        let service =
-            hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-                let work = handle(Arc::clone(&runtime), request.map(Body::from), Some(peer));
-                async move { Ok::<_, std::convert::Infallible>(work.await) }
-            });
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(app.config.header_timeout);
-        builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(20));
-        let connection = builder.serve_connection(TokioIo::new(socket), service).into_owned();
-        let watched = graceful.watch(connection);
-        let cut = cut.clone();
-        tasks.spawn(async move {
-            tokio::select! {
-                biased;
-                () = cut.cancelled() => {}
-                result = watched => if let Err(error) = result {
-                    tracing::debug!(%error, "a connection ended early");
-                }
-            }
-        });
+        owner.tasks.spawn(connection::serve(socket, Some(peer), runtime, owner.clone(), limits));
     }
     drop(listener);
-    tasks.close();
-    let deadline = app.config.drain;
-    let finished = tokio::time::timeout(deadline, async {
-        graceful.shutdown().await;
-        tasks.wait().await;
-    });
-    if finished.await.is_ok() {
+    owner.tasks.close();
+    owner.drain();
+    if tokio::time::timeout(app.config.drain, owner.tasks.wait()).await.is_ok() {
         return Drained { cut: 0 };
     }
-    let busy = tasks.len();
-    cut.cancel();
-    tasks.wait().await;
+    let busy = owner.tasks.len();
+    owner.cut();
+    owner.tasks.wait().await;
     Drained { cut: busy }
 }

@@ -187,8 +187,9 @@ fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
         .collect();
     let wait = route.is_async.then(|| quote!(.await));
     let immediate = if route.never_waits {
-        let parts =
-            types.iter().map(|ty| quote_spanned!(ty.span()=> && <#ty as #rt::Argument>::IMMEDIATE));
+        let parts = types.iter().zip(&bounds).map(|(ty, bound)| {
+            quote_spanned!(ty.span()=> && <#ty as #rt::Argument>::is_immediate(&self.#bound))
+        });
         quote!(true #(#parts)*)
     } else {
         quote!(false)
@@ -211,11 +212,15 @@ fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
                     #(#extract)*
                     #call
                 };
-                if const { #immediate } {
+                if #rt::Endpoint::is_immediate(self) {
                     #rt::Called::now(work)
                 } else {
                     #rt::Called::later(work)
                 }
+            }
+
+            fn is_immediate(&self) -> bool {
+                #immediate
             }
         }
         ::core::result::Result::Ok(::std::boxed::Box::new(Bound {

@@ -36,6 +36,10 @@ where
         }
     }
 
+    fn is_immediate(bound: &Scoped<T>) -> bool {
+        matches!(bound, Scoped::Singleton(_))
+    }
+
     async fn extract(bound: &Scoped<T>, context: &mut Context) -> Result<Self, Problem> {
         match bound {
             Scoped::Singleton(value) => Ok(Self::new(Arc::clone(value))),

@@ -8,18 +8,25 @@ use http::{HeaderMap, HeaderName};
 
 use super::Runtime;
 use crate::Head;
+use crate::context::{REQUEST_ID, Seen, TRACEPARENT};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Stage 2: the client's ids if they are well formed, fresh ones otherwise.
-pub(super) fn trace(headers: &HeaderMap) -> (RequestId, TraceContext) {
-    let id = headers.get(REQUEST_ID).and_then(|value| RequestId::parse(value.as_bytes()));
-    let trace = headers.get(TRACEPARENT).and_then(|parent| {
-        let state = headers.get(TRACESTATE).and_then(|value| value.to_str().ok());
-        TraceContext::continue_from(parent.as_bytes(), state)
-    });
+pub(super) fn trace(headers: &HeaderMap, seen: Seen) -> (RequestId, TraceContext) {
+    let trace = if seen.has(Seen::TRACEPARENT) {
+        headers.get(TRACEPARENT).and_then(|parent| {
+            let state = headers.get(TRACESTATE).and_then(|value| value.to_str().ok());
+            TraceContext::continue_from(parent.as_bytes(), state)
+        })
+    } else {
+        None
+    };
+    let id = if seen.has(Seen::REQUEST_ID) {
+        headers.get(REQUEST_ID).and_then(|value| RequestId::parse(value.as_bytes()))
+    } else {
+        None
+    };
     (id.unwrap_or_else(RequestId::fresh), trace.unwrap_or_else(TraceContext::root))
 }
 
@@ -40,17 +47,17 @@ pub(super) async fn authenticate(
         };
     };
     let challenge = *authenticator.schemes().first().unwrap_or(&"Bearer");
-    let mut values = head.headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
+    if !head.seen.has(Seen::AUTHORIZATION) {
         return match access {
             Access::Public => Ok(()),
             Access::Authenticated | Access::Can(_) => Err(unauthenticated(challenge, "")),
         };
-    };
-    let refused = || unauthenticated(challenge, "invalid_token");
-    if values.next().is_some() {
-        return Err(refused());
     }
+    let mut values = head.headers.get_all(AUTHORIZATION).iter();
+    let refused = || unauthenticated(challenge, "invalid_token");
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(refused());
+    };
     let Some((scheme, token)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
         return Err(refused());
     };

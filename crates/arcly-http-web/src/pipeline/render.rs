@@ -28,6 +28,12 @@ pub(super) async fn filtered(
     self::problem(&problem, &head.request_id)
 }
 
+/// Renders a problem where there are no filters.
+pub(super) fn unfiltered(problem: &Problem, head: &Head) -> Response {
+    log(problem);
+    self::problem(problem, &head.request_id)
+}
+
 /// The cause goes to the log, and nowhere else.
 fn log(problem: &Problem) {
     if problem.status().is_server_error() {
@@ -83,6 +89,7 @@ pub(super) fn shallow(head: &Head) -> Head {
         version: head.version,
         headers: http::HeaderMap::new(),
         extensions: Extensions::new(),
+        seen: head.seen,
         params: head.params,
         fact: None,
         request_id: head.request_id,

@@ -67,8 +67,6 @@ pub(crate) struct Mounted {
 
 #[derive(Default)]
 struct Paths {
-    /// Paths without parameters, which most requests ask for.
-    fixed: HashMap<String, usize>,
     tree: matchit::Router<usize>,
     shapes: HashMap<String, usize>,
     nodes: Vec<Node>,
@@ -159,13 +157,8 @@ impl Table {
 
     fn find_in<'t>(&'t self, paths: &'t Paths, head: &Head) -> Found<'t> {
         let path = head.uri.path();
-        let (node, params) = match paths.fixed.get(path) {
-            Some(&index) => (&paths.nodes[index], Params::default()),
-            None => match paths.tree.at(path) {
-                Ok(matched) => (&paths.nodes[*matched.value], spans(path, &matched.params)),
-                Err(_) => return Found::Nothing,
-            },
-        };
+        let Ok(matched) = paths.tree.at(path) else { return Found::Nothing };
+        let (node, params) = (&paths.nodes[*matched.value], spans(path, &matched.params));
         let by_method = |wanted: &Method| {
             node.methods.iter().find(|(method, _)| method == wanted).map(|(_, versioned)| versioned)
         };
@@ -223,11 +216,7 @@ impl Paths {
                 let index = self.nodes.len();
                 self.nodes.push(Node::default());
                 self.shapes.insert(shape.clone(), index);
-                if count == 0 {
-                    self.fixed.insert(shape, index);
-                } else {
-                    self.tree.insert(shape, index).map_err(|error| format!("`{path}`: {error}"))?;
-                }
+                self.tree.insert(shape, index).map_err(|error| format!("`{path}`: {error}"))?;
                 index
             }
         };

@@ -5,4 +5,5 @@
 mod graph;
 mod http_api;
 mod problem_derive;
+mod server;
 mod ui;

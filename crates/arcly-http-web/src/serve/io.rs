@@ -1,0 +1,115 @@
+//! A socket that notes what passes through it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::meter::Meter;
+
+/// The bytes that every HTTP/2 client with prior knowledge sends first (RFC 9113,
+/// section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A socket whose traffic is counted, and whose first bytes can be looked at.
+pub(super) struct Metered<S> {
+    socket: S,
+    meter: Arc<Meter>,
+    /// Bytes that were read to tell the protocol, and are given out again.
+    first: [u8; PREFACE.len()],
+    first_len: u8,
+    first_given: u8,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
+    pub(super) fn new(socket: S, meter: Arc<Meter>) -> Self {
+        Self { socket, meter, first: [0; PREFACE.len()], first_len: 0, first_given: 0 }
+    }
+
+    /// Whether the client speaks HTTP/2 with prior knowledge. Reads no further than
+    /// the first byte that tells.
+    pub(super) async fn begins_http2(&mut self) -> io::Result<bool> {
+        use tokio::io::AsyncReadExt as _;
+        loop {
+            let have = usize::from(self.first_len);
+            if self.first[..have] != PREFACE[..have] {
+                return Ok(false);
+            }
+            if have == PREFACE.len() {
+                return Ok(true);
+            }
+            let read = self.socket.read(&mut self.first[have..]).await?;
+            if read == 0 {
+                return Ok(false);
+            }
+            self.meter.note_read(read);
+            self.first_len += read as u8;
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.first_given < self.first_len {
+            let rest = &self.first[usize::from(self.first_given)..usize::from(self.first_len)];
+            let given = rest.len().min(buffer.remaining());
+            buffer.put_slice(&rest[..given]);
+            self.first_given += given as u8;
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        self.meter.note_read(buffer.filled().len() - before);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Metered<S> {
+    fn note(&self, polled: &Poll<io::Result<usize>>) {
+        match polled {
+            Poll::Ready(Ok(written)) => self.meter.note_written(*written),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.meter.note_blocked(),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.note(&polled);
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.note(&polled);
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,77 @@
+//! What a connection is doing, as its watchdog sees it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// Counters of one connection. They are written by the connection's own tasks and
+/// read by its watchdog a few times a second, so that a request pays for a few
+/// plain stores and never for a clock or a timer.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    /// Requests begun.
+    requests: AtomicU32,
+    /// Requests whose response has not been handed over whole.
+    open: AtomicU32,
+    read: AtomicU64,
+    written: AtomicU64,
+    /// The socket took nothing when it was written to last.
+    is_blocked: AtomicBool,
+    /// Response bodies whose next bytes come from the application, not from memory.
+    producing: AtomicU32,
+}
+
+/// One look at a [`Meter`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) requests: u32,
+    pub(super) open: u32,
+    pub(super) read: u64,
+    pub(super) written: u64,
+    /// Bytes wait for the client to take them.
+    pub(super) is_stalled: bool,
+}
+
+impl Meter {
+    pub(super) fn look(&self) -> Reading {
+        let open = self.open.load(Ordering::Relaxed);
+        let producing = self.producing.load(Ordering::Relaxed);
+        Reading {
+            requests: self.requests.load(Ordering::Relaxed),
+            open,
+            read: self.read.load(Ordering::Relaxed),
+            written: self.written.load(Ordering::Relaxed),
+            is_stalled: self.is_blocked.load(Ordering::Relaxed) && producing <= open,
+        }
+    }
+
+    pub(super) fn note_read(&self, bytes: usize) {
+        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.is_blocked.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_blocked(&self) {
+        self.is_blocked.store(true, Ordering::Relaxed);
+    }
+
+    /// Begins a request; it ends when the value is dropped.
+    pub(super) fn open(self: &Arc<Self>) -> OpenRequest {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        OpenRequest(Arc::clone(self))
+    }
+}
+
+/// A request that is being answered: held by the response's body until that is
+/// sent or given up.
+#[derive(Debug)]
+pub(crate) struct OpenRequest(Arc<Meter>);
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

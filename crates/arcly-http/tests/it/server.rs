@@ -1,0 +1,217 @@
+//! The server on a real socket: slow, idle and stuck clients, protocols, draining.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use arcly_http::prelude::*;
+use arcly_http::web::app::LaunchConfig;
+use arcly_http::web::serve::{self, Drained};
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+#[derive(Injectable)]
+struct Gate {
+    #[inject(default)]
+    entered: tokio::sync::Notify,
+}
+
+#[derive(Injectable)]
+struct Endpoints {
+    gate: Inject<Gate>,
+}
+
+#[controller]
+impl Endpoints {
+    #[get("/hello")]
+    #[public]
+    fn hello(&self) -> &'static str {
+        "hello"
+    }
+
+    /// Never answers.
+    #[get("/stuck")]
+    #[public]
+    async fn stuck(&self) -> String {
+        self.gate.entered.notify_one();
+        std::future::pending().await
+    }
+
+    #[get("/later")]
+    #[public]
+    async fn later(&self) -> &'static str {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        "later"
+    }
+
+    /// More than all buffers between server and client hold.
+    #[get("/large")]
+    #[public]
+    fn large(&self) -> Bytes {
+        Bytes::from(vec![b'x'; 32 << 20])
+    }
+
+    #[post("/upload")]
+    #[public]
+    async fn upload(&self, body: Bytes) -> String {
+        body.len().to_string()
+    }
+}
+
+#[module(root, providers(Gate), controllers(Endpoints))]
+struct ServerModule;
+
+struct Server {
+    addr: SocketAddr,
+    gate: Inject<Gate>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Drained>,
+}
+
+async fn start(configure: impl FnOnce(&mut LaunchConfig)) -> Server {
+    let launched = App::new::<ServerModule>().configure(configure).launch().await.unwrap();
+    let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let gate = launched.container().get::<Gate>().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    #[expect(clippy::disallowed_methods, reason = "the test joins it by `stop`")]
+    let running = tokio::spawn(async move {
+        serve::serve(&launched, listener, async {
+            let _ = stopped.await;
+        })
+        .await
+    });
+    Server { addr, gate, stop, running }
+}
+
+impl Server {
+    async fn stop(self) -> Drained {
+        self.stop.send(()).unwrap();
+        self.running.await.unwrap()
+    }
+
+    async fn send(&self, text: &str) -> TcpStream {
+        let mut socket = TcpStream::connect(self.addr).await.unwrap();
+        socket.write_all(text.as_bytes()).await.unwrap();
+        socket
+    }
+}
+
+/// Everything until the server closes; fails when it does not within 5 s.
+async fn rest(mut socket: TcpStream) -> String {
+    let mut bytes = vec![];
+    let read = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut bytes));
+    // A reset is a close, too.
+    let _ = read.await.expect("the server closes the connection in time");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn brief(config: &mut LaunchConfig) {
+    config.header_timeout = Duration::from_millis(200);
+    config.body_timeout = Duration::from_millis(200);
+    config.write_timeout = Duration::from_millis(200);
+    config.keep_alive = Duration::from_millis(400);
+}
+
+#[tokio::test]
+async fn connections_that_outlive_the_deadline_are_cut() {
+    let server = start(|config| config.drain = Duration::from_millis(50)).await;
+    let socket = server.send("GET /stuck HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.gate.entered.notified().await;
+    assert_eq!(server.stop().await.cut, 1);
+    // The socket is gone by now, not at some later time.
+    assert_eq!(rest(socket).await, "");
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_cut() {
+    let server = start(brief).await;
+    let silent = server.send("").await;
+    let partial = server.send("GET /hello HTTP/1.1\r\nhost: x\r\n").await;
+    assert_eq!(rest(silent).await, "");
+    assert_eq!(rest(partial).await, "");
+    // The same on a connection that has served a request before.
+    let mut second = server.send("GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut answer = [0; 512];
+    assert!(second.read(&mut answer).await.unwrap() > 0);
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(5) && second.write_all(b"x").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(server.stop().await.cut, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_answered_with_408() {
+    let server = start(brief).await;
+    let head = "POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc";
+    let answer = rest(server.send(head).await).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    assert_eq!(server.stop().await.cut, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut() {
+    let server = start(brief).await;
+    let socket = server.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    // Nothing is read until the server has given up, which stopping shows.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(server.stop().await.cut, 0);
+    assert!(rest(socket).await.len() < 32 << 20);
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_and_busy_ones_are_not() {
+    let server = start(brief).await;
+    let answer = rest(server.send("GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(!answer.contains("connection: close"), "{answer}");
+    let answer = rest(server.send("GET /later HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
+    assert!(answer.ends_with("later"), "{answer}");
+    assert_eq!(server.stop().await.cut, 0);
+}
+
+#[tokio::test]
+async fn stopping_lets_running_requests_finish() {
+    let server = start(|_| {}).await;
+    let busy = server.send("GET /later HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let idle = server.send("GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let begun = std::time::Instant::now();
+    assert_eq!(server.stop().await.cut, 0);
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    let answer = rest(busy).await;
+    assert!(answer.ends_with("later") && answer.contains("connection: close"), "{answer}");
+    assert!(rest(idle).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn http2_is_spoken_with_prior_knowledge() {
+    use http_body_util::{BodyExt as _, Empty};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    let server = start(|_| {}).await;
+    let socket = TcpStream::connect(server.addr).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket))
+            .await
+            .unwrap();
+    let client = async move {
+        for _ in 0..3 {
+            let request = http::Request::get("http://x/hello").body(Empty::<Bytes>::new()).unwrap();
+            let response = sender.send_request(request).await.unwrap();
+            assert_eq!(response.status(), 200);
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, "hello");
+        }
+    };
+    tokio::select! {
+        () = client => {}
+        result = connection => panic!("the connection ended first: {result:?}"),
+    }
+    assert_eq!(server.stop().await.cut, 0);
+}
