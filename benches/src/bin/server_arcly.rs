@@ -1,0 +1,68 @@
+//! arcly-http, as an application ships it.
+
+use arcly_benches::{Account, HELLO, Message, User, address, runtime, stop};
+use arcly_http::prelude::*;
+use arcly_http::web::serve;
+
+#[derive(Injectable)]
+struct Greeter {
+    #[inject(default = HELLO)]
+    word: &'static str,
+}
+
+#[derive(Injectable)]
+struct Controller {
+    greeter: Inject<Greeter>,
+}
+
+#[controller]
+impl Controller {
+    #[get("/plaintext")]
+    #[public]
+    fn plaintext(&self) -> &'static str {
+        self.greeter.word
+    }
+
+    #[get("/json")]
+    #[public]
+    fn json(&self) -> Json<Message> {
+        Json(Message { message: self.greeter.word })
+    }
+
+    /// The same, by a handler that may wait.
+    #[get("/json-async")]
+    #[public]
+    async fn json_async(&self) -> Json<Message> {
+        Json(Message { message: self.greeter.word })
+    }
+
+    /// A handler that takes its provider as an argument.
+    #[get("/json-inject")]
+    #[public]
+    fn json_inject(&self, greeter: Inject<Greeter>) -> Json<Message> {
+        Json(Message { message: greeter.word })
+    }
+
+    #[get("/users/{id}")]
+    #[public]
+    fn user(&self, id: Path<u64>) -> Json<User> {
+        Json(User { id: *id, name: "Ann" })
+    }
+
+    #[post("/echo")]
+    #[public]
+    async fn echo(&self, account: Valid<Json<Account>>) -> Json<Account> {
+        Json(account.into_inner())
+    }
+}
+
+#[module(root, providers(Greeter), controllers(Controller))]
+struct AppModule;
+
+fn main() {
+    runtime().block_on(async {
+        let launched = App::new::<AppModule>().launch().await.expect("it launches");
+        let listener = serve::listen(address()).await.expect("the address is free");
+        serve::serve(&launched, listener, stop()).await;
+    });
+}
