@@ -8,6 +8,7 @@ mod launch;
 
 pub use arcly_http_core::access::{self, Access};
 pub use arcly_http_core::{config, contract, di, problem, scope, time, validate};
+#[cfg(feature = "sqlite")]
 pub use arcly_http_data as data;
 pub use arcly_http_macros::{
     Action, Config, Injectable, Input, Problem, Qualifier, Token, authenticated, can, controller,
