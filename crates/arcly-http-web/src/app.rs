@@ -18,6 +18,7 @@ use http::{HeaderName, HeaderValue};
 use tower::{Service, ServiceExt as _};
 
 use crate::argument::{BindError, Binder};
+use crate::context::Seen;
 use crate::describe::{Recorder, RouteLine};
 use crate::docs::Docs;
 use crate::pipeline::{Core, Route, Runtime, apply_layers, begin, is_protected};
@@ -83,6 +84,12 @@ pub struct LaunchConfig {
     /// How long a client may take less than 1 KiB a second of its response.
     /// Default 10 s.
     pub write_timeout: Duration,
+    /// Most connections at a time; one more is answered 503 and closed. Default
+    /// 16,384.
+    pub connections_max: usize,
+    /// Most connections at a time from one address (of IPv6: one /64). Behind a
+    /// proxy all come from its address. Default 16,384.
+    pub address_connections_max: usize,
     /// How long a connection may be idle between requests. Default 60 s.
     pub keep_alive: Duration,
 }
@@ -98,6 +105,8 @@ impl Default for LaunchConfig {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
+            connections_max: 16_384,
+            address_connections_max: 16_384,
             keep_alive: Duration::from_secs(60),
         }
     }
@@ -582,7 +591,8 @@ impl std::fmt::Debug for Launched {
 impl Launched {
     /// Answers one request.
     pub async fn handle(&self, request: http::Request<Body>, peer: Option<SocketAddr>) -> Response {
-        begin(&self.runtime, request, peer).await
+        let seen = Seen::of(request.headers());
+        begin(&self.runtime, request, seen, peer).await
     }
 
     /// The built graph.

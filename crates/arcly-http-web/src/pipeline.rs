@@ -105,10 +105,10 @@ impl Future for Answer {
 pub(crate) fn begin(
     runtime: &Arc<Runtime>,
     request: http::Request<Body>,
+    seen: Seen,
     peer: Option<SocketAddr>,
 ) -> Answer {
     let (parts, body) = request.into_parts();
-    let seen = Seen::of(&parts.headers);
     let (request_id, trace) = identify::trace(&parts.headers, seen);
     let mut context = Context {
         head: Head {
@@ -150,6 +150,17 @@ pub(crate) fn begin(
             Answer::Later(Box::pin(work))
         }
     }
+}
+
+/// Answers a request that is not to be looked at any further.
+pub(crate) fn refuse(request: &http::Request<Body>, seen: Seen, problem: &Problem) -> Answer {
+    let (request_id, _) = identify::trace(request.headers(), seen);
+    let mut response = render::problem(problem, &request_id);
+    if let Ok(id) = HeaderValue::from_bytes(request_id.as_bytes()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let is_head = request.method() == Method::HEAD;
+    Answer::Ready(Some(if is_head { render::without_body(response) } else { response }))
 }
 
 /// Moving a future copies all of it, so the context is on the heap by itself, rare

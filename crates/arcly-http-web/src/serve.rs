@@ -1,7 +1,9 @@
 //! The server: accept, serve, drain.
 
 mod connection;
+mod framing;
 mod io;
+mod limit;
 mod meter;
 mod owner;
 mod watchdog;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use limit::Places;
 pub(crate) use meter::OpenRequest;
 use owner::Owner;
 use watchdog::Limits;
@@ -28,6 +31,10 @@ use crate::app::{AppError, Launched};
 pub async fn listen(addr: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(addr).await.map_err(|source| AppError::Listen { addr, source })
 }
+
+/// What a connection is told for which there is no place.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\
+    retry-after: 5\r\nconnection: close\r\n\r\n";
 
 /// What stopping came to.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +58,7 @@ pub async fn serve(
         keep_alive: app.config.keep_alive,
         write: app.config.write_timeout,
     };
+    let places = Places::new(app.config.connections_max, app.config.address_connections_max);
     let mut stop = pin!(stop);
     loop {
         let (socket, peer) = tokio::select! {
@@ -67,8 +75,21 @@ pub async fn serve(
             },
         };
         let _ = socket.set_nodelay(true);
+        let place = match places.take(Some(peer.ip())) {
+            Ok(place) => place,
+            Err(full) => {
+                tracing::debug!(?full, %peer, "a connection was refused");
+                // The buffer of a fresh socket takes this; if not, closing says enough.
+                let _ = socket.try_write(FULL);
+                continue;
+            }
+        };
         let runtime = Arc::clone(&app.runtime);
-        owner.tasks.spawn(connection::serve(socket, Some(peer), runtime, owner.clone(), limits));
+        let connection = connection::serve(socket, Some(peer), runtime, owner.clone(), limits);
+        owner.tasks.spawn(async move {
+            connection.await;
+            drop(place);
+        });
     }
     drop(listener);
     owner.tasks.close();

@@ -8,15 +8,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use arcly_http_core::problem::Problem;
+use http::Version;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::framing;
 use super::io::Metered;
 use super::meter::{Meter, OpenRequest};
 use super::owner::{CUT, DRAINING, Owner, RUNNING, Watch};
 use super::watchdog::{Limits, Watchdog};
-use crate::pipeline::{Answer, Runtime, begin};
+use crate::context::Seen;
+use crate::pipeline::{Answer, Runtime, begin, refuse};
 use crate::{Body, Response};
 
 /// Serves one connection until it ends, is idle or slow for too long, or the
@@ -61,7 +65,8 @@ pub(super) async fn serve<S>(
     } else {
         let mut builder = http1::Builder::new();
         // The watchdog times heads; a timer for each would cost more than the rest.
-        builder.pipeline_flush(true).max_buf_size(HEAD_MAX as usize).header_read_timeout(None);
+        // `pipeline_flush` stays off: with it, the 400 for a malformed head is not sent.
+        builder.max_buf_size(HEAD_MAX as usize).header_read_timeout(None);
         let connection = pin!(builder.serve_connection(socket, service).with_upgrades());
         drive(connection, |connection| connection.graceful_shutdown(), watch, watchdog).await
     };
@@ -119,6 +124,21 @@ struct Service {
     meter: Arc<Meter>,
 }
 
+impl Service {
+    fn refuse(&self, request: &http::Request<Body>, seen: Seen) -> Result<(), Problem> {
+        framing::refuse(request, seen)?;
+        if seen.has(Seen::TRANSFER_ENCODING)
+            && request.version() == Version::HTTP_11
+            && self.meter.is_ambiguous()
+        {
+            return Err(framing::refused(
+                "send either `content-length` or `transfer-encoding`, not both",
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Service {
     type Response = Response;
     type Error = Infallible;
@@ -127,7 +147,12 @@ impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Service {
     fn call(&self, request: http::Request<hyper::body::Incoming>) -> Answering {
         let open = self.meter.open();
         let request = request.map(|body| Body::incoming(body, self.body_timeout));
-        Answering { answer: begin(&self.runtime, request, self.peer), open: Some(open) }
+        let seen = Seen::of(request.headers());
+        let answer = match self.refuse(&request, seen) {
+            Ok(()) => begin(&self.runtime, request, seen, self.peer),
+            Err(problem) => refuse(&request, seen, &problem),
+        };
+        Answering { answer, open: Some(open) }
     }
 }
 

@@ -44,7 +44,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
             if read == 0 {
                 return Ok(false);
             }
-            self.meter.note_read(read);
+            self.meter.note_read(&self.first[have..have + read]);
             self.first_len += read as u8;
         }
     }
@@ -65,7 +65,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(cx, buffer);
-        self.meter.note_read(buffer.filled().len() - before);
+        if let Some(read) = buffer.filled().get(before..).filter(|read| !read.is_empty()) {
+            self.meter.note_read(read);
+        }
         polled
     }
 }

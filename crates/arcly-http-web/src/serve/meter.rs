@@ -1,7 +1,9 @@
 //! What a connection is doing, as its watchdog sees it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::framing::Recent;
 
 /// Counters of one connection. They are written by the connection's own tasks and
 /// read by its watchdog a few times a second, so that a request pays for a few
@@ -16,8 +18,7 @@ pub(crate) struct Meter {
     written: AtomicU64,
     /// The socket took nothing when it was written to last.
     is_blocked: AtomicBool,
-    /// Response bodies whose next bytes come from the application, not from memory.
-    producing: AtomicU32,
+    recent: Mutex<Recent>,
 }
 
 /// One look at a [`Meter`].
@@ -33,19 +34,28 @@ pub(super) struct Reading {
 
 impl Meter {
     pub(super) fn look(&self) -> Reading {
-        let open = self.open.load(Ordering::Relaxed);
-        let producing = self.producing.load(Ordering::Relaxed);
         Reading {
             requests: self.requests.load(Ordering::Relaxed),
-            open,
+            open: self.open.load(Ordering::Relaxed),
             read: self.read.load(Ordering::Relaxed),
             written: self.written.load(Ordering::Relaxed),
-            is_stalled: self.is_blocked.load(Ordering::Relaxed) && producing <= open,
+            is_stalled: self.is_blocked.load(Ordering::Relaxed),
         }
     }
 
-    pub(super) fn note_read(&self, bytes: usize) {
-        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub(super) fn note_read(&self, bytes: &[u8]) {
+        self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let requests = self.requests.load(Ordering::Relaxed);
+        let is_idle = self.open.load(Ordering::Relaxed) == 0;
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.note(bytes, requests, is_idle);
+    }
+
+    /// See [`Recent::is_ambiguous`], of the request that was opened last.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        let requests = self.requests.load(Ordering::Relaxed);
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.is_ambiguous(requests)
     }
 
     pub(super) fn note_written(&self, bytes: usize) {

@@ -63,14 +63,14 @@ impl Endpoints {
 #[module(root, providers(Gate), controllers(Endpoints))]
 struct ServerModule;
 
-struct Server {
+pub(crate) struct Server {
     addr: SocketAddr,
     gate: Inject<Gate>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Drained>,
 }
 
-async fn start(configure: impl FnOnce(&mut LaunchConfig)) -> Server {
+pub(crate) async fn start(configure: impl FnOnce(&mut LaunchConfig)) -> Server {
     let launched = App::new::<ServerModule>().configure(configure).launch().await.unwrap();
     let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -87,12 +87,12 @@ async fn start(configure: impl FnOnce(&mut LaunchConfig)) -> Server {
 }
 
 impl Server {
-    async fn stop(self) -> Drained {
+    pub(crate) async fn stop(self) -> Drained {
         self.stop.send(()).unwrap();
         self.running.await.unwrap()
     }
 
-    async fn send(&self, text: &str) -> TcpStream {
+    pub(crate) async fn send(&self, text: &str) -> TcpStream {
         let mut socket = TcpStream::connect(self.addr).await.unwrap();
         socket.write_all(text.as_bytes()).await.unwrap();
         socket
@@ -100,7 +100,7 @@ impl Server {
 }
 
 /// Everything until the server closes; fails when it does not within 5 s.
-async fn rest(mut socket: TcpStream) -> String {
+pub(crate) async fn rest(mut socket: TcpStream) -> String {
     let mut bytes = vec![];
     let read = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut bytes));
     // A reset is a close, too.
@@ -108,7 +108,7 @@ async fn rest(mut socket: TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn brief(config: &mut LaunchConfig) {
+pub(crate) fn brief(config: &mut LaunchConfig) {
     config.header_timeout = Duration::from_millis(200);
     config.body_timeout = Duration::from_millis(200);
     config.write_timeout = Duration::from_millis(200);
@@ -214,4 +214,26 @@ async fn http2_is_spoken_with_prior_knowledge() {
         result = connection => panic!("the connection ended first: {result:?}"),
     }
     assert_eq!(server.stop().await.cut, 0);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so() {
+    let server = start(|config| config.connections_max = 1).await;
+    let mut first = server.send("GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(first.read(&mut [0; 512]).await.unwrap() > 0);
+    let answer = rest(server.send("").await).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5"), "{answer}");
+    drop(first);
+    // The place comes back when the server has seen the close.
+    let begun = std::time::Instant::now();
+    loop {
+        let mut socket = server.send("GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let mut answer = [0; 12];
+        if socket.read_exact(&mut answer).await.is_ok() && answer.ends_with(b"200") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "no place came back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    server.stop().await;
 }

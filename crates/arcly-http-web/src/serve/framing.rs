@@ -1,0 +1,199 @@
+//! Refuses requests of which two servers could think differently.
+//!
+//! Request smuggling needs a front server and this one to disagree on where a
+//! request ends or for whom it is (RFC 9112, sections 3.2 and 6.3). Hyper resolves
+//! some ambiguities in silence, the way the standard allows: it drops
+//! `content-length` where `transfer-encoding` stands. So the raw bytes of recent
+//! heads are kept, and looked at in the rare case of a `transfer-encoding`.
+
+use arcly_http_core::problem::{Problem, kinds};
+use http::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::uri::Authority;
+use http::{Method, Version};
+
+use crate::Body;
+use crate::context::Seen;
+
+/// Most bytes that are kept of one connection.
+const KEPT_MAX: usize = 64 << 10;
+/// Most bytes that stay allocated on an idle connection.
+const IDLE_MAX: usize = 2 << 10;
+/// As many headers as hyper takes.
+const HEADERS_MAX: usize = 100;
+
+/// What a connection received since it was last idle.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    bytes: Vec<u8>,
+    /// Requests that had begun before the first of `bytes`.
+    before: u32,
+    is_cut: bool,
+}
+
+impl Recent {
+    /// Keeps what was read. `requests` have begun on the connection so far, and none
+    /// is open if `is_idle`.
+    pub(super) fn note(&mut self, read: &[u8], requests: u32, is_idle: bool) {
+        if is_idle && requests != self.before {
+            self.bytes.clear();
+            self.bytes.shrink_to(IDLE_MAX);
+            self.before = requests;
+            self.is_cut = false;
+        }
+        if self.bytes.len() + read.len() > KEPT_MAX {
+            self.is_cut = true;
+        } else {
+            self.bytes.extend_from_slice(read);
+        }
+    }
+
+    /// Whether the head of the latest of `requests` states both a length and an
+    /// encoding; also when that cannot be told.
+    pub(super) fn is_ambiguous(&self, requests: u32) -> bool {
+        let index = requests.wrapping_sub(self.before).wrapping_sub(1);
+        match self.framing_of(index) {
+            Some(framing) => framing.lengths > 0 && framing.is_encoded,
+            None => true,
+        }
+    }
+
+    fn framing_of(&self, index: u32) -> Option<Framing> {
+        let mut rest = self.bytes.as_slice();
+        for _ in 0..index {
+            let framing = Framing::parse(rest)?;
+            rest = framing.skip(rest)?;
+        }
+        Framing::parse(rest)
+    }
+}
+
+/// How one head says where its body ends.
+struct Framing {
+    head: usize,
+    lengths: usize,
+    length: usize,
+    is_encoded: bool,
+}
+
+impl Framing {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut request = httparse::Request::new(&mut headers);
+        let httparse::Status::Complete(head) = request.parse(bytes).ok()? else { return None };
+        let mut framing = Self { head, lengths: 0, length: 0, is_encoded: false };
+        for header in request.headers.iter() {
+            if header.name.eq_ignore_ascii_case("content-length") {
+                framing.lengths += 1;
+                framing.length = std::str::from_utf8(header.value).ok()?.trim().parse().ok()?;
+            } else if header.name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str()) {
+                framing.is_encoded = true;
+            }
+        }
+        Some(framing)
+    }
+
+    /// What follows the body.
+    fn skip<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let mut rest = bytes.get(self.head..)?;
+        if !self.is_encoded {
+            return rest.get(self.length..);
+        }
+        loop {
+            let (at, size) = match httparse::parse_chunk_size(rest).ok()? {
+                httparse::Status::Complete(found) => found,
+                httparse::Status::Partial => return None,
+            };
+            rest = rest.get(at..)?;
+            if size == 0 {
+                // Trailers end with an empty line.
+                let mut end = 0;
+                while !rest.get(end..)?.starts_with(b"\r\n") {
+                    end += rest.get(end..)?.windows(2).position(|two| two == b"\r\n")? + 2;
+                }
+                return rest.get(end + 2..);
+            }
+            rest = rest.get(usize::try_from(size).ok()?.checked_add(2)?..)?;
+        }
+    }
+}
+
+/// Refuses a request that does not say for whom it is, or where it ends. The
+/// connection is closed: what follows on it cannot be trusted.
+pub(super) fn refuse(request: &http::Request<Body>, seen: Seen) -> Result<(), Problem> {
+    let (version, uri, headers) = (request.version(), request.uri(), request.headers());
+    if seen.has(Seen::TRANSFER_ENCODING) {
+        let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+        let only = encodings.next().filter(|_| encodings.next().is_none());
+        if !only.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+            return Err(refused("send one `transfer-encoding`, which is `chunked`"));
+        }
+    }
+    let is_star = uri.path() == "*";
+    if is_star && request.method() != Method::OPTIONS {
+        return Err(refused("the target `*` is for OPTIONS"));
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.as_bytes(),
+        // HTTP/2 names the host in `:authority`; HTTP/1.0 need not name it.
+        (None, _) if uri.authority().is_some() || version <= Version::HTTP_10 => return Ok(()),
+        (None, _) => return Err(refused("send a `host` header")),
+        (Some(_), Some(_)) => return Err(refused("send one `host` header")),
+    };
+    if !is_host(host) {
+        return Err(refused("the `host` header is not a host, with or without a port"));
+    }
+    match uri.authority() {
+        Some(authority) if !is_same(authority, host) => {
+            Err(refused("the target and the `host` header name different hosts"))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn refused(detail: &'static str) -> Problem {
+    Problem::of(&kinds::BAD_REQUEST)
+        .with_detail(detail)
+        .with_header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+fn is_same(authority: &Authority, host: &[u8]) -> bool {
+    authority.as_str().as_bytes().eq_ignore_ascii_case(host)
+}
+
+/// `name`, `name:port`, `[v6]` or `[v6]:port`, in the letters of RFC 3986, section
+/// 3.2.2, without a user.
+fn is_host(host: &[u8]) -> bool {
+    let (name, rest) = match host.first() {
+        None => return false,
+        Some(b'[') => match host.iter().position(|byte| *byte == b']') {
+            Some(end) => {
+                let is_address = std::str::from_utf8(&host[1..end])
+                    .is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
+                if !is_address {
+                    return false;
+                }
+                (None, &host[end + 1..])
+            }
+            None => return false,
+        },
+        Some(_) => {
+            let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
+            (Some(&host[..end]), &host[end..])
+        }
+    };
+    let is_letter = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%')
+    };
+    if name.is_some_and(|name| name.is_empty() || !name.iter().all(is_letter)) {
+        return false;
+    }
+    match rest {
+        [] => true,
+        [b':', port @ ..] => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
