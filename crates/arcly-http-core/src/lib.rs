@@ -8,6 +8,7 @@ pub mod access;
 pub mod config;
 pub mod contract;
 pub mod di;
+pub mod observe;
 pub mod problem;
 pub mod scope;
 pub mod time;

@@ -103,6 +103,12 @@ impl TestApp {
         self.launched.openapi()
     }
 
+    /// The application's metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &arcly_http_core::observe::Metrics {
+        self.launched.metrics()
+    }
+
     /// A request of any method.
     pub fn request(&self, method: Method, path: &str) -> TestRequest {
         TestRequest::new(self.launched.clone(), method, path)

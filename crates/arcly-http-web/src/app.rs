@@ -13,7 +13,9 @@ use arcly_http_core::di::{
     Builder, ControllerMeta, FrozenDiContainer, Host, Instance, LaunchError, LaunchLimits, Module,
     ModuleMeta, Qualifier, RouteFact, ShutdownReport, Token, Unqualified, proof,
 };
+use arcly_http_core::observe::{Metrics, OperationMetrics};
 use arcly_http_core::problem::kinds;
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue};
 use tower::{Service, ServiceExt as _};
 
@@ -21,7 +23,7 @@ use crate::argument::{BindError, Binder};
 use crate::context::Seen;
 use crate::describe::{Recorder, RouteLine};
 use crate::docs::Docs;
-use crate::pipeline::{Core, Route, Runtime, apply_layers, begin, is_protected};
+use crate::pipeline::{ByMethod, Core, Route, Runtime, apply_layers, begin, is_protected};
 use crate::route::{ControllerHttp, HttpRoute, ModuleHttp, Mounted, Table, Versioning};
 use crate::stage::Stages;
 use crate::{Body, Response};
@@ -90,6 +92,10 @@ pub struct LaunchConfig {
     /// Most connections at a time from one address (of IPv6: one /64). Behind a
     /// proxy all come from its address. Default 16,384.
     pub address_connections_max: usize,
+    /// Headers of every response that does not set its own. Default:
+    /// `x-content-type-options: nosniff`, `content-security-policy: frame-ancestors
+    /// 'none'`, `referrer-policy: no-referrer`.
+    pub security_headers: Vec<(HeaderName, HeaderValue)>,
     /// How long a connection may be idle between requests. Default 60 s.
     pub keep_alive: Duration,
 }
@@ -107,6 +113,11 @@ impl Default for LaunchConfig {
             write_timeout: Duration::from_secs(10),
             connections_max: 16_384,
             address_connections_max: 16_384,
+            security_headers: vec![
+                (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+                (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
+                (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+            ],
             keep_alive: Duration::from_secs(60),
         }
     }
@@ -365,18 +376,20 @@ impl App {
     fn mount_all(self, container: &FrozenDiContainer) -> Result<Launched, AppError> {
         let mut contract = self.contract();
         let mut table = Table::new(self.config.versioning.clone());
+        let metrics = container.get::<Metrics>().map_or_else(Metrics::new, |own| (*own).clone());
         let mut facts = HashMap::new();
         for declared in self.declared() {
             let version = table.versioning().prefix(declared.route.fact.version);
             let of_operation = declared.describe(&mut contract, &self.security.0, version.clone());
             facts.insert(Recorder::key(declared.route.fact), of_operation.clone());
             let path = declared.path(&version);
-            let route = declared.build(container, of_operation, self.config.body_limit).map_err(
-                |source| AppError::Bind {
-                    route: format!("{} {path}", declared.route.fact.method),
-                    source,
-                },
-            )?;
+            let of_route = metrics.requests().operation(declared.route.fact.method, &path);
+            let body_limit = self.config.body_limit;
+            let built = declared.build(container, of_operation, body_limit, of_route);
+            let route = built.map_err(|source| AppError::Bind {
+                route: format!("{} {path}", declared.route.fact.method),
+                source,
+            })?;
             table.add(&path, &declared.route, Arc::new(route)).map_err(AppError::Table)?;
         }
         for mounted in self.mounts {
@@ -397,6 +410,9 @@ impl App {
             filters,
             docs: self.config.docs.then(|| Docs::new(&openapi)),
             recorder: recorder.clone(),
+            elsewhere: ByMethod::new(metrics.requests()),
+            metrics,
+            security_headers: self.config.security_headers.clone(),
         });
         Ok(Launched {
             runtime,
@@ -516,6 +532,7 @@ impl Declared {
         container: &FrozenDiContainer,
         facts: OperationFacts,
         body_limit: u64,
+        metrics: Arc<OperationMetrics>,
     ) -> Result<Route, BindError> {
         let fact = self.route.fact;
         let binder = Binder { container, fact };
@@ -542,6 +559,7 @@ impl Declared {
             && self.stages.layers.is_empty();
         Ok(Route {
             is_immediate,
+            metrics,
             fact,
             body_limit: self.route.body_limit.unwrap_or(body_limit),
             consumes: facts.consumes,
@@ -605,6 +623,12 @@ impl Launched {
     #[must_use]
     pub fn openapi(&self) -> &serde_json::Value {
         &self.openapi
+    }
+
+    /// The application's metrics: its own provider, if the graph has one.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.runtime.metrics
     }
 
     /// What was answered outside the document, if [`App::record`] was asked.

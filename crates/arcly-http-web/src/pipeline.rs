@@ -26,16 +26,18 @@ use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
 
 use arcly_http_core::access::{Access, Authenticator};
 use arcly_http_core::di::RouteFact;
+use arcly_http_core::observe::{Metrics, OperationMetrics, RequestMetrics};
 use arcly_http_core::problem::{Problem, kinds};
 use arcly_http_core::scope::RequestId;
 use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body as _;
 
-use crate::context::{Params, REQUEST_ID, Seen, too_large};
+use crate::context::{Params, Seen, too_large};
 use crate::docs::Docs;
 use crate::endpoint::{Called, Endpoint};
 use crate::route::{Found, Mounted, Table, accepts, matches_type};
@@ -52,6 +54,11 @@ pub(crate) struct Runtime {
     pub(crate) filters: Vec<Arc<dyn AnyFilter>>,
     pub(crate) docs: Option<Docs>,
     pub(crate) recorder: Option<crate::describe::Recorder>,
+    pub(crate) metrics: Metrics,
+    /// The requests that nothing declared answers.
+    pub(crate) elsewhere: ByMethod,
+    /// Headers that every response gets, unless it has its own.
+    pub(crate) security_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A route with everything bound.
@@ -67,6 +74,7 @@ pub(crate) struct Route {
     pub(crate) core: Arc<Core>,
     /// Public, and nothing around the endpoint or in it ever waits.
     pub(crate) is_immediate: bool,
+    pub(crate) metrics: Arc<OperationMetrics>,
 }
 
 /// What tower layers, if there are any, go around.
@@ -138,27 +146,29 @@ pub(crate) fn begin(
         context.head.fact = Some(route.fact);
         context.body_limit = route.body_limit;
     }
-    let ending = Ending::new(&context.head);
+    let ending = Ending::new(Arc::clone(runtime), route.cloned(), &context.head);
     match route {
         Some(route) if route.answers_at_once(runtime, &context.head) => {
             let work = AssertUnwindSafe(|| route.answer_at_once(runtime, &mut context));
             let outcome = ending.span.in_scope(|| std::panic::catch_unwind(work));
             Answer::Ready(Some(ending.end(outcome)))
         }
-        _ => {
-            let work = later(Arc::clone(runtime), route.cloned(), Box::new(context), ending);
-            Answer::Later(Box::pin(work))
-        }
+        _ => Answer::Later(Box::pin(later(Box::new(context), ending))),
     }
 }
 
 /// Answers a request that is not to be looked at any further.
-pub(crate) fn refuse(request: &http::Request<Body>, seen: Seen, problem: &Problem) -> Answer {
+pub(crate) fn refuse(
+    runtime: &Runtime,
+    request: &http::Request<Body>,
+    seen: Seen,
+    problem: &Problem,
+) -> Answer {
     let (request_id, _) = identify::trace(request.headers(), seen);
     let mut response = render::problem(problem, &request_id);
-    if let Ok(id) = HeaderValue::from_bytes(request_id.as_bytes()) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
+    render::sign(&mut response, &request_id, &runtime.security_headers);
+    let metrics = runtime.elsewhere.of(request.method());
+    metrics.record(response.status().as_u16(), Duration::ZERO);
     let is_head = request.method() == Method::HEAD;
     Answer::Ready(Some(if is_head { render::without_body(response) } else { response }))
 }
@@ -166,17 +176,13 @@ pub(crate) fn refuse(request: &http::Request<Body>, seen: Seen, problem: &Proble
 /// Moving a future copies all of it, so the context is on the heap by itself, rare
 /// branches are boxed, and the work is polled where it stands instead of being
 /// wrapped.
-async fn later(
-    runtime: Arc<Runtime>,
-    route: Option<Arc<Route>>,
-    mut context: Box<Context>,
-    ending: Ending,
-) -> Response {
+async fn later(mut context: Box<Context>, ending: Ending) -> Response {
     let outcome = {
+        let (runtime, route) = (&ending.runtime, &ending.route);
         let mut work = pin!(async {
-            match &route {
-                Some(route) => route.answer(&runtime, &mut context).await,
-                None => Box::pin(answer_elsewhere(&runtime, &mut context)).await,
+            match route {
+                Some(route) => route.answer(runtime, &mut context).await,
+                None => Box::pin(answer_elsewhere(runtime, &mut context)).await,
             }
         });
         poll_fn(|cx| {
@@ -192,15 +198,23 @@ async fn later(
     ending.end(outcome)
 }
 
-/// What the last stage needs to know of a request, whatever became of it.
+/// What the last stage needs to know of a request, whatever becomes of it. A
+/// request whose client leaves is dropped half way: that counts as 499.
 struct Ending {
+    runtime: Arc<Runtime>,
+    route: Option<Arc<Route>>,
+    method: Method,
+    begun: Instant,
     span: tracing::Span,
     request_id: RequestId,
-    is_head: bool,
+    has_ended: bool,
 }
 
+/// nginx's number for a client that closed the connection before the answer.
+const CLIENT_GONE: u16 = 499;
+
 impl Ending {
-    fn new(head: &Head) -> Self {
+    fn new(runtime: Arc<Runtime>, route: Option<Arc<Route>>, head: &Head) -> Self {
         let span = tracing::info_span!(
             "request",
             method = %head.method,
@@ -217,24 +231,78 @@ impl Ending {
                 span.record("route", fact.path);
             }
         }
-        Self { span, request_id: head.request_id, is_head: head.method == Method::HEAD }
+        runtime.metrics.requests().begin();
+        Self {
+            runtime,
+            route,
+            method: head.method.clone(),
+            begun: Instant::now(),
+            span,
+            request_id: head.request_id,
+            has_ended: false,
+        }
     }
 
     /// Stage 13, also after a panic.
-    fn end(self, outcome: std::thread::Result<Response>) -> Response {
+    fn end(mut self, outcome: std::thread::Result<Response>) -> Response {
         let mut response = outcome.unwrap_or_else(|panic| {
             let message = render::panic_message(&*panic);
             self.span.in_scope(|| tracing::error!(panic = message, "a handler panicked"));
             render::problem(&Problem::of(&kinds::INTERNAL), &self.request_id)
         });
+        let status = response.status().as_u16();
         if !self.span.is_disabled() {
-            self.span.record("status", response.status().as_u16());
-            self.span.in_scope(|| tracing::info!(status = response.status().as_u16(), "answered"));
+            self.span.record("status", status);
+            self.span.in_scope(|| tracing::info!(status, "answered"));
         }
-        if let Ok(id) = HeaderValue::from_bytes(self.request_id.as_bytes()) {
-            response.headers_mut().insert(REQUEST_ID, id);
+        self.count(status);
+        render::sign(&mut response, &self.request_id, &self.runtime.security_headers);
+        if self.method == Method::HEAD { render::without_body(response) } else { response }
+    }
+
+    fn count(&mut self, status: u16) {
+        self.has_ended = true;
+        self.runtime.metrics.requests().end();
+        let metrics = match &self.route {
+            Some(route) => &route.metrics,
+            None => self.runtime.elsewhere.of(&self.method),
+        };
+        metrics.record(status, self.begun.elapsed());
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.span.in_scope(|| tracing::debug!("the client left before the answer"));
+            self.count(CLIENT_GONE);
         }
-        if self.is_head { render::without_body(response) } else { response }
+    }
+}
+
+/// Metrics of what has no route of its own, by method; a method that a client made
+/// up is `_OTHER`.
+pub(crate) struct ByMethod([Arc<OperationMetrics>; METHODS.len()]);
+
+const METHODS: [(Method, &str); 8] = [
+    (Method::GET, "GET"),
+    (Method::HEAD, "HEAD"),
+    (Method::POST, "POST"),
+    (Method::PUT, "PUT"),
+    (Method::PATCH, "PATCH"),
+    (Method::DELETE, "DELETE"),
+    (Method::OPTIONS, "OPTIONS"),
+    (Method::TRACE, "_OTHER"),
+];
+
+impl ByMethod {
+    pub(crate) fn new(metrics: &RequestMetrics) -> Self {
+        Self(METHODS.map(|(_, name)| metrics.operation(name, "")))
+    }
+
+    fn of(&self, method: &Method) -> &OperationMetrics {
+        let known = METHODS.iter().position(|(known, _)| known == method);
+        &self.0[known.unwrap_or(METHODS.len() - 1)]
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arcly_http_core::problem::{Problem, error_chain};
 use arcly_http_core::scope::RequestId;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, Entry, HeaderName, HeaderValue};
 use http::{Extensions, Uri};
 use http_body::Body as _;
 
+use crate::context::REQUEST_ID;
 use crate::stage::AnyFilter;
 use crate::{Body, Head, Response};
 
@@ -62,6 +63,24 @@ pub(super) fn problem(problem: &Problem, request_id: &RequestId) -> Response {
     headers.extend(problem.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
+}
+
+/// Adds what every response carries: its id, and the security headers that it does
+/// not set itself.
+pub(super) fn sign(
+    response: &mut Response,
+    request_id: &RequestId,
+    security_headers: &[(HeaderName, HeaderValue)],
+) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_bytes(request_id.as_bytes()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in security_headers {
+        if let Entry::Vacant(vacant) = headers.entry(name) {
+            vacant.insert(value.clone());
+        }
+    }
 }
 
 /// HEAD: the head of GET, its length included, and no body.

@@ -150,7 +150,7 @@ impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Service {
         let seen = Seen::of(request.headers());
         let answer = match self.refuse(&request, seen) {
             Ok(()) => begin(&self.runtime, request, seen, self.peer),
-            Err(problem) => refuse(&request, seen, &problem),
+            Err(problem) => refuse(&self.runtime, &request, seen, &problem),
         };
         Answering { answer, open: Some(open) }
     }

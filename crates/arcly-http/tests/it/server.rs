@@ -237,3 +237,47 @@ async fn one_connection_too_many_is_told_so() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn requests_are_counted_also_when_the_client_leaves() {
+    use arcly_http_testing::TestApp;
+
+    let app = TestApp::builder::<ServerModule>().launch().await.unwrap();
+    app.get("/hello").send().await.expect(200);
+    app.get("/nothing").send().await.expect(404);
+    app.request(http::Method::PUT, "/hello").send().await.expect(405);
+    // The client leaves while the handler works.
+    let gate = app.provider::<Gate>();
+    tokio::select! {
+        _ = app.get("/stuck").send() => unreachable!("it never answers"),
+        () = gate.entered.notified() => {}
+    }
+    let text = app.metrics().encode();
+    let count = |method: &str, status: &str, route: &str| {
+        let line = format!(
+            "http_server_request_duration_seconds_count{{http_request_method=\"{method}\",\
+             http_response_status_code=\"{status}\",http_route=\"{route}\"}} 1\n"
+        );
+        assert!(text.contains(&line), "{line}{text}");
+    };
+    count("GET", "200", "/hello");
+    count("GET", "404", "");
+    count("PUT", "405", "");
+    count("GET", "499", "/stuck");
+    assert!(text.contains("http_server_active_requests 0\n"), "{text}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn security_headers_are_there_unless_the_handler_sets_its_own() {
+    use arcly_http_testing::TestApp;
+
+    let app = TestApp::builder::<ServerModule>().launch().await.unwrap();
+    let plain = app.get("/hello").send().await;
+    assert_eq!(plain.headers["x-content-type-options"], "nosniff");
+    assert_eq!(plain.headers["content-security-policy"], "frame-ancestors 'none'");
+    assert_eq!(plain.headers["referrer-policy"], "no-referrer");
+    let page = app.get("/docs").send().await;
+    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("default-src"));
+    app.finish().await;
+}

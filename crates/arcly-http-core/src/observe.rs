@@ -1,0 +1,9 @@
+//! What can be watched of an application: metrics and health.
+
+mod health;
+mod metrics;
+mod requests;
+
+pub use health::{HealthCheck, HealthFuture, HealthReport, check_all};
+pub use metrics::{Counter, Counters, Gauge, Histogram, Metrics};
+pub use requests::{OperationMetrics, RequestMetrics};
