@@ -1,5 +1,6 @@
 //! An application under test.
 
+use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -11,13 +12,17 @@ use arcly_http_core::time::{Clock, ManualClock};
 use arcly_http_web::App;
 use arcly_http_web::app::{AppError, Launched};
 use http::Method;
+use tracing::Level;
+use tracing::instrument::WithSubscriber as _;
 
-use crate::TestRequest;
+use crate::capture::Capture;
+use crate::{Logs, Spans, TestRequest};
 
 /// Puts an application together for a test.
 #[must_use = "nothing is launched before `launch` is awaited"]
 pub struct TestAppBuilder<M> {
     app: App,
+    level: Level,
     module: PhantomData<fn() -> M>,
 }
 
@@ -52,6 +57,12 @@ impl<M: Module> TestAppBuilder<M> {
         self
     }
 
+    /// The least important level that is captured. Default: debug.
+    pub fn log_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
     /// Changes the application in any other way.
     pub fn map(mut self, change: impl FnOnce(App) -> App) -> Self {
         self.app = change(self.app);
@@ -63,7 +74,9 @@ impl<M: Module> TestAppBuilder<M> {
     /// # Errors
     /// What keeps the application from running.
     pub async fn launch(self) -> Result<TestApp, AppError> {
-        Ok(TestApp { launched: self.app.record().launch().await? })
+        let capture = Capture::new(self.level);
+        let launched = self.app.record().launch().with_subscriber(capture.dispatch()).await?;
+        Ok(TestApp { launched, capture })
     }
 }
 
@@ -74,12 +87,13 @@ impl<M: Module> TestAppBuilder<M> {
 #[derive(Debug, Clone)]
 pub struct TestApp {
     launched: Launched,
+    capture: Capture,
 }
 
 impl TestApp {
     /// An application with `M` as its root module.
     pub fn builder<M: Module>() -> TestAppBuilder<M> {
-        TestAppBuilder { app: App::new::<M>(), module: PhantomData }
+        TestAppBuilder { app: App::new::<M>(), level: Level::DEBUG, module: PhantomData }
     }
 
     /// A provider, to look at its state.
@@ -111,7 +125,7 @@ impl TestApp {
 
     /// A request of any method.
     pub fn request(&self, method: Method, path: &str) -> TestRequest {
-        TestRequest::new(self.launched.clone(), method, path)
+        TestRequest::new(self.launched.clone(), self.capture.clone(), method, path)
     }
 
     /// A GET request.
@@ -139,6 +153,30 @@ impl TestApp {
         self.request(Method::DELETE, path)
     }
 
+    /// What the application has written so far; the last 10,000 lines are kept.
+    ///
+    /// ```ignore
+    /// app.logs().at_least(Level::WARN).expect_none();
+    /// let line = app.logs().containing("paid").with("route", "/orders/{id}").expect_one();
+    /// assert_eq!(line.field("principal"), Some("ann"));
+    /// ```
+    #[must_use = "ask something of them: `.expect_one()`"]
+    pub fn logs(&self) -> Logs {
+        self.capture.logs()
+    }
+
+    /// The spans that the application has made so far; the last 10,000 are kept.
+    #[must_use = "ask something of them: `.expect_one()`"]
+    pub fn spans(&self) -> Spans {
+        self.capture.spans()
+    }
+
+    /// Runs something of the test's own, so that what it writes is among the logs:
+    /// `app.watch(app.provider::<Mailer>().send(..)).await`.
+    pub async fn watch<F: Future>(&self, work: F) -> F::Output {
+        work.with_subscriber(self.capture.dispatch()).await
+    }
+
     /// Stops the application.
     ///
     /// # Panics
@@ -146,7 +184,7 @@ impl TestApp {
     pub async fn finish(self) {
         let undocumented = self.launched.undocumented();
         assert!(undocumented.is_empty(), "undocumented responses:\n{}", undocumented.join("\n"));
-        let report = self.launched.shutdown().await;
+        let report = self.launched.shutdown().with_subscriber(self.capture.dispatch()).await;
         assert!(report.failures.is_empty(), "hooks failed: {:?}", report.failures);
     }
 }

@@ -1,144 +1,142 @@
-//! Requests and responses of tests.
+//! Requests of tests.
+
+use std::fmt::Display;
 
 use arcly_http_web::Body;
 use arcly_http_web::app::Launched;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Method, StatusCode};
+use form_urlencoded::Serializer;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use tracing::instrument::WithSubscriber as _;
+
+use crate::capture::Capture;
+use crate::{TestForm, TestResponse};
 
 /// A request under construction; await [`TestRequest::send`].
 #[must_use = "a request does nothing before it is sent"]
 #[derive(Debug)]
 pub struct TestRequest {
     launched: Launched,
-    builder: http::request::Builder,
+    capture: Capture,
+    method: Method,
+    path: String,
+    query: String,
+    cookies: Vec<String>,
+    headers: HeaderMap,
     body: Bytes,
 }
 
 impl TestRequest {
-    pub(crate) fn new(launched: Launched, method: Method, path: &str) -> Self {
-        let builder = http::Request::builder().method(method).uri(path);
-        Self { launched, builder, body: Bytes::new() }
+    pub(crate) fn new(launched: Launched, capture: Capture, method: Method, path: &str) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        Self {
+            launched,
+            capture,
+            method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            cookies: vec![],
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// Adds a header.
+    ///
+    /// # Panics
+    /// When name or value cannot be a header.
+    #[track_caller]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.builder = self.builder.header(name, value);
+        let parsed: HeaderName = name.parse().expect("the test names a header");
+        let value = HeaderValue::from_str(value).expect("the test's value fits into a header");
+        self.headers.append(parsed, value);
         self
     }
 
     /// Sends `authorization: Bearer <token>`.
+    #[track_caller]
     pub fn bearer(self, token: &str) -> Self {
         self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
+    }
+
+    /// Adds a query parameter; name and value are escaped here. Say it again for
+    /// several values.
+    pub fn query(mut self, name: &str, value: impl Display) -> Self {
+        self.query = Serializer::new(self.query).append_pair(name, &value.to_string()).finish();
+        self
+    }
+
+    /// Sends a cookie; its value is escaped here.
+    pub fn cookie(mut self, name: &str, value: &str) -> Self {
+        self.cookies.push(format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+        self
     }
 
     /// Sends JSON.
     ///
     /// # Panics
     /// When the value cannot be written as JSON.
-    pub fn json(mut self, value: &impl Serialize) -> Self {
-        self.body = serde_json::to_vec(value).expect("test values can be written as JSON").into();
-        self.header(CONTENT_TYPE.as_str(), "application/json")
+    #[track_caller]
+    pub fn json(self, value: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(value).expect("test values can be written as JSON");
+        self.body("application/json", body)
+    }
+
+    /// Sends a form (`application/x-www-form-urlencoded`).
+    pub fn form<N: AsRef<str>, V: AsRef<str>>(
+        self,
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let body = Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.body("application/x-www-form-urlencoded", body)
+    }
+
+    /// Sends a form with files.
+    pub fn multipart(self, form: TestForm) -> Self {
+        let (media_type, body) = form.finish();
+        self.body(&media_type, body)
     }
 
     /// Sends any bytes.
+    #[track_caller]
     pub fn body(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self.headers.remove(CONTENT_TYPE);
         self.header(CONTENT_TYPE.as_str(), media_type)
     }
 
     /// Runs the request through the pipeline and reads the whole response.
     ///
     /// # Panics
-    /// When method, path or a header is malformed, or the body breaks off.
+    /// When the path is malformed, or the body of the response breaks off.
     pub async fn send(self) -> TestResponse {
-        let mut builder = self.builder;
-        if !self.body.is_empty() {
-            builder = builder.header(CONTENT_LENGTH, self.body.len());
+        let question = if self.query.is_empty() { "" } else { "?" };
+        let mut builder = http::Request::builder()
+            .method(self.method)
+            .uri(format!("{}{question}{}", self.path, self.query));
+        if let Some(headers) = builder.headers_mut() {
+            *headers = self.headers;
+            if !self.cookies.is_empty() {
+                let cookies = HeaderValue::try_from(self.cookies.join("; "));
+                headers.append(COOKIE, cookies.expect("the test names a cookie"));
+            }
+            if !self.body.is_empty() {
+                headers.append(CONTENT_LENGTH, self.body.len().into());
+            }
         }
         let request =
             builder.body(Body::from(self.body)).expect("the test's request is well formed");
-        let response = self.launched.handle(request, None).await;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("the response body is complete").to_bytes();
-        TestResponse { status: parts.status, headers: parts.headers, body }
+        let launched = self.launched;
+        let answer = async {
+            let (parts, body) = launched.handle(request, None).await.into_parts();
+            (parts, body.collect().await)
+        };
+        let (parts, body) = answer.with_subscriber(self.capture.dispatch()).await;
+        let body = body.expect("the response body is complete").to_bytes();
+        TestResponse::new(parts.status, parts.headers, body, self.capture)
     }
-}
-
-/// A response, whole.
-#[derive(Debug, Clone)]
-pub struct TestResponse {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Bytes,
-}
-
-impl TestResponse {
-    /// The body as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The body as JSON.
-    ///
-    /// # Panics
-    /// When it is not JSON.
-    #[must_use]
-    #[track_caller]
-    pub fn value(&self) -> Value {
-        self.json()
-    }
-
-    /// The body as a type.
-    ///
-    /// # Panics
-    /// When it is not JSON of that type.
-    #[must_use]
-    #[track_caller]
-    pub fn json<T: DeserializeOwned>(&self) -> T {
-        match serde_json::from_slice(&self.body) {
-            Ok(value) => value,
-            Err(error) => unexpected(&format!("{error} in {}", self.text())),
-        }
-    }
-
-    /// A header as text; empty when it is missing.
-    #[must_use]
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
-    /// Goes on only with this status.
-    ///
-    /// # Panics
-    /// With another one; the message shows the body.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{}", self.text());
-        self
-    }
-
-    /// Goes on only with a problem of this code.
-    ///
-    /// # Panics
-    /// With anything else.
-    #[track_caller]
-    pub fn expect_problem(self, code: &str) -> Self {
-        assert_eq!(self.value()["code"], code, "{}", self.text());
-        self
-    }
-}
-
-#[track_caller]
-#[expect(clippy::panic, reason = "a test fails by panicking")]
-fn unexpected(message: &str) -> ! {
-    panic!("{message}")
 }

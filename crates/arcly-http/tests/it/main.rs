@@ -7,4 +7,5 @@ mod graph;
 mod http_api;
 mod problem_derive;
 mod server;
+mod testing_kit;
 mod ui;
