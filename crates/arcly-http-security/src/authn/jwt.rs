@@ -9,14 +9,16 @@ use arcly_http_core::scope::Claims;
 use arcly_http_core::time::Clock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::secret::SigningSecret;
+use super::json;
+use super::key::{SigningKey, VerifyingKey};
 
-/// What tokens are issued and accepted with. Signatures are HMAC SHA-256.
+/// What tokens are issued and accepted with.
+///
+/// A key is replaced in three steps, each of them rolled out before the next: add
+/// the new one to `accepted_keys` everywhere; make it `key`, with the old one among
+/// `accepted_keys`; drop the old one once its last token has expired.
 #[derive(Debug, Clone)]
 pub struct JwtConfig {
     /// `iss` of every token.
@@ -29,24 +31,32 @@ pub struct JwtConfig {
     pub leeway: Duration,
     /// Longest token that is looked at, in bytes. Default 8 KiB.
     pub token_bytes_max: usize,
-    /// Id and secret of the key that signs.
-    pub key: (String, SigningSecret),
-    /// Keys that signed before: their tokens are accepted until they expire.
-    pub previous_keys: Vec<(String, SigningSecret)>,
+    /// The key that signs, and whose tokens are accepted; `None` for a service that
+    /// only verifies.
+    pub key: Option<SigningKey>,
+    /// Other keys whose tokens are accepted.
+    pub accepted_keys: Vec<VerifyingKey>,
 }
 
 impl JwtConfig {
-    /// Defaults around one key, called `1`.
+    /// Defaults around one key that signs. A [`super::secret::SigningSecret`] will
+    /// do; it is called `1` then.
     #[must_use]
-    pub fn new(issuer: &str, audience: &str, secret: SigningSecret) -> Self {
+    pub fn new(issuer: &str, audience: &str, key: impl Into<SigningKey>) -> Self {
+        Self { key: Some(key.into()), ..Self::verify_only(issuer, audience, vec![]) }
+    }
+
+    /// Defaults for a service that accepts tokens of somebody else.
+    #[must_use]
+    pub fn verify_only(issuer: &str, audience: &str, keys: Vec<VerifyingKey>) -> Self {
         Self {
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
             ttl: Duration::from_secs(3600),
             leeway: Duration::from_secs(5),
             token_bytes_max: 8 * 1024,
-            key: ("1".to_owned(), secret),
-            previous_keys: vec![],
+            key: None,
+            accepted_keys: keys,
         }
     }
 }
@@ -61,6 +71,9 @@ pub enum JwtConfigError {
     /// Two keys would answer to one id.
     #[error("two keys have the id `{0}`")]
     DuplicateKey(String),
+    /// Every token would be refused.
+    #[error("there is no key")]
+    NoKey,
     /// A lifetime that no time can be added to.
     #[error("the lifetime of tokens is too long")]
     Lifetime,
@@ -96,6 +109,9 @@ pub enum TokenError {
     /// The token could not be written.
     #[error("token cannot be signed")]
     Signing,
+    /// The service only verifies.
+    #[error("there is no key that signs")]
+    NoSigningKey,
 }
 
 /// `typ` of the tokens that are issued (RFC 9068).
@@ -103,14 +119,13 @@ const TYPE: &str = "at+jwt";
 
 /// Header parameters that would change what a token means, or where its key
 /// comes from.
-const REFUSED_PARAMETERS: [&str; 9] =
-    ["crit", "b64", "zip", "jku", "jwk", "x5u", "x5c", "x5t", "cty"];
+const REFUSED_PARAMETERS: [&str; 12] =
+    ["crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "cty", "url"];
 
 /// Issues and verifies tokens.
 pub struct JwtService {
     config: JwtConfig,
-    signing: EncodingKey,
-    keys: BTreeMap<String, DecodingKey>,
+    keys: BTreeMap<String, VerifyingKey>,
     clock: Arc<dyn Clock>,
 }
 
@@ -126,9 +141,6 @@ impl JwtService {
     /// # Errors
     /// When the configuration contradicts itself.
     pub fn try_new(config: JwtConfig, clock: Arc<dyn Clock>) -> Result<Self, JwtConfigError> {
-        // The library verifies through a process-wide provider and panics
-        // without one. Somebody else may have installed it already.
-        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         if config.issuer.is_empty() || config.audience.is_empty() {
             return Err(JwtConfigError::Nameless);
         }
@@ -136,21 +148,25 @@ impl JwtService {
             return Err(JwtConfigError::Lifetime);
         }
         let mut keys = BTreeMap::new();
-        for (id, secret) in std::iter::once(&config.key).chain(&config.previous_keys) {
-            if keys.insert(id.clone(), DecodingKey::from_secret(secret.bytes())).is_some() {
-                return Err(JwtConfigError::DuplicateKey(id.clone()));
+        let own = config.key.iter().map(SigningKey::verifying);
+        for key in own.chain(config.accepted_keys.iter().cloned()) {
+            if let Some(twice) = keys.insert(key.id().to_owned(), key) {
+                return Err(JwtConfigError::DuplicateKey(twice.id().to_owned()));
             }
         }
-        let signing = EncodingKey::from_secret(config.key.1.bytes());
-        Ok(Self { config, signing, keys, clock })
+        if keys.is_empty() {
+            return Err(JwtConfigError::NoKey);
+        }
+        Ok(Self { config, keys, clock })
     }
 
     /// Issues a token: issuer, audience, times and a random id are set here.
     ///
     /// # Errors
-    /// [`TokenError::Signing`] when a claim cannot be written, or the operating
-    /// system gives no random bytes.
+    /// [`TokenError::NoSigningKey`]; [`TokenError::Signing`] when a claim cannot be
+    /// written, or the operating system gives no random bytes.
     pub fn issue(&self, mut claims: Claims) -> Result<String, TokenError> {
+        let key = self.config.key.as_ref().ok_or(TokenError::NoSigningKey)?;
         let now = self.clock.now().timestamp();
         let ttl = i64::try_from(self.config.ttl.as_secs()).unwrap_or(i64::MAX);
         let mut id = [0; 16];
@@ -160,10 +176,13 @@ impl JwtService {
         claims.iat = now;
         claims.exp = now.saturating_add(ttl);
         claims.jti = Some(URL_SAFE_NO_PAD.encode(id));
-        let mut header = Header::new(Algorithm::HS256);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(self.config.key.0.clone());
-        jsonwebtoken::encode(&header, &claims, &self.signing).map_err(|_| TokenError::Signing)
+        let header =
+            serde_json::json!({ "alg": key.algorithm().name(), "typ": TYPE, "kid": key.id() });
+        let claims = serde_json::to_vec(&claims).map_err(|_| TokenError::Signing)?;
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let message = format!("{}.{}", encode(header.to_string().as_bytes()), encode(&claims));
+        let signature = key.sign(message.as_bytes()).ok_or(TokenError::Signing)?;
+        Ok(format!("{message}.{}", encode(&signature)))
     }
 
     /// Verifies a token.
@@ -175,29 +194,21 @@ impl JwtService {
         if token.len() > self.config.token_bytes_max {
             return Err(TokenError::TooLong);
         }
-        let parts: Vec<&str> = token.split('.').collect();
-        let [header, payload, _signature] = parts.as_slice() else {
-            return Err(TokenError::Malformed);
-        };
-        let header = object(header)?;
-        let key = self.check_header(&header)?;
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        jsonwebtoken::decode::<serde::de::IgnoredAny>(token, key, &validation)
-            .map_err(|_| TokenError::Signature)?;
-        self.check_claims(&object(payload)?)
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
+        let key = self.check_header(&object(header)?)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
+        if !key.verify(message.as_bytes(), &signature) {
+            return Err(TokenError::Signature);
+        }
+        // A payload with a dot in it is not base64url, so that there are three parts.
+        self.check_claims(object(payload)?)
     }
 
-    fn check_header(&self, header: &BTreeMap<String, Value>) -> Result<&DecodingKey, TokenError> {
+    fn check_header(&self, header: &Map<String, Value>) -> Result<&VerifyingKey, TokenError> {
         let text = |name: &str| header.get(name).and_then(Value::as_str);
         if let Some(name) = REFUSED_PARAMETERS.iter().find(|name| header.contains_key(**name)) {
             return Err(TokenError::Header(name));
-        }
-        if text("alg") != Some("HS256") {
-            return Err(TokenError::Header("alg"));
         }
         let typ = text("typ").unwrap_or_default();
         let typ = typ.strip_prefix("application/").unwrap_or(typ);
@@ -205,10 +216,15 @@ impl JwtService {
             return Err(TokenError::Header("typ"));
         }
         let id = text("kid").ok_or(TokenError::Header("kid"))?;
-        self.keys.get(id).ok_or(TokenError::UnknownKey)
+        let key = self.keys.get(id).ok_or(TokenError::UnknownKey)?;
+        // The key decides; a token may only agree.
+        if text("alg") != Some(key.algorithm().name()) {
+            return Err(TokenError::Header("alg"));
+        }
+        Ok(key)
     }
 
-    fn check_claims(&self, payload: &BTreeMap<String, Value>) -> Result<Claims, TokenError> {
+    fn check_claims(&self, payload: Map<String, Value>) -> Result<Claims, TokenError> {
         for name in ["sub", "iss"] {
             let text = payload.get(name).and_then(Value::as_str);
             if text.is_none_or(str::is_empty) {
@@ -232,9 +248,8 @@ impl JwtService {
         if moment("nbf")?.is_some_and(|from| from > now.saturating_add(leeway)) {
             return Err(TokenError::Refused("nbf"));
         }
-        let object = payload.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let claims: Claims =
-            serde_json::from_value(Value::Object(object)).map_err(|_| TokenError::Malformed)?;
+            serde_json::from_value(Value::Object(payload)).map_err(|_| TokenError::Malformed)?;
         if claims.iss != self.config.issuer {
             return Err(TokenError::Refused("iss"));
         }
@@ -245,34 +260,7 @@ impl JwtService {
     }
 }
 
-/// A JSON object whose members are all different: with two of one name, two
-/// programs may read two different tokens.
-fn object(part: &str) -> Result<BTreeMap<String, Value>, TokenError> {
-    struct Members(BTreeMap<String, Value>);
-
-    impl<'de> Deserialize<'de> for Members {
-        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Unique;
-            impl<'de> Visitor<'de> for Unique {
-                type Value = Members;
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("an object without repeated members")
-                }
-                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                    let mut members = BTreeMap::new();
-                    while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                        if members.insert(name, value).is_some() {
-                            return Err(serde::de::Error::custom("repeated member"));
-                        }
-                    }
-                    Ok(Members(members))
-                }
-            }
-            deserializer.deserialize_map(Unique)
-        }
-    }
-
+fn object(part: &str) -> Result<Map<String, Value>, TokenError> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
-    let members: Members = serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)?;
-    Ok(members.0)
+    json::object(&bytes).ok_or(TokenError::Malformed)
 }

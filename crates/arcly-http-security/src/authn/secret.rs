@@ -24,6 +24,9 @@ pub enum SecretError {
     /// Shorter than 32 bytes.
     #[error("the signing secret has {0} bytes; at least 32 are needed")]
     Short(usize),
+    /// A key in PEM form: its text is no secret, least of all that of a public key.
+    #[error("the signing secret is a key in PEM form; load it by `SigningKey::from_pem`")]
+    Pem,
     /// Something that everybody tries first.
     #[error("the signing secret is a well-known word or a repetition; use random bytes")]
     Weak,
@@ -57,6 +60,9 @@ impl SigningSecret {
             return Err(SecretError::Short(bytes.len()));
         }
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        if text.contains("-----begin ") {
+            return Err(SecretError::Pem);
+        }
         let mut different = bytes.clone();
         different.sort_unstable();
         different.dedup();

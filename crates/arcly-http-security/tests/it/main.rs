@@ -1,6 +1,6 @@
 //! Tokens, passwords and secrets.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod jwt;
 mod password;
