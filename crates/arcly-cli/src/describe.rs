@@ -1,10 +1,9 @@
 //! Asks the user's binary what it is.
 
-use std::process::Command;
-
 use serde::Deserialize;
 
 use crate::CliError;
+use crate::run::Target;
 
 /// One line of the route table.
 #[derive(Debug, Deserialize)]
@@ -14,6 +13,14 @@ struct Route {
     host: Option<String>,
     access: String,
     handler: String,
+}
+
+/// One key of the configuration.
+#[derive(Debug, Deserialize)]
+struct Key {
+    key: String,
+    value: Option<String>,
+    origin: Option<String>,
 }
 
 /// One module.
@@ -32,6 +39,7 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) kind: String,
     pub(crate) scope: String,
+    pub(crate) bound_to: Vec<String>,
     pub(crate) needs: Vec<Need>,
 }
 
@@ -39,44 +47,28 @@ pub(crate) struct Member {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Need {
     pub(crate) key: String,
-}
-
-fn ask(what: &str, package: Option<&str>) -> Result<String, CliError> {
-    let mut command = Command::new("cargo");
-    command.args(["run", "--quiet"]);
-    if let Some(package) = package {
-        command.args(["--package", package]);
-    }
-    command.env("ARCLY_DESCRIBE", what);
-    let output =
-        command.output().map_err(|error| CliError::new(format!("cargo cannot be run: {error}")))?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(CliError::new(format!("the application does not describe itself:\n{reason}"))
-            .help("run this in the folder of a project whose `main` carries `#[arcly_http::main(..)]`"));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    pub(crate) kind: String,
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, CliError> {
     serde_json::from_str(text).map_err(|error| {
-        CliError::new(format!("the application printed something else than its description: {error}"))
+        CliError::failure(format!("the application printed something else than its description: {error}"))
             .help("does its `main` carry `#[arcly_http::main(..)]`, and is the framework of the same version?")
     })
 }
 
-pub(crate) fn openapi(package: Option<&str>) -> Result<String, CliError> {
-    let text = ask("openapi", package)?;
+pub(crate) fn openapi(target: &Target) -> Result<String, CliError> {
+    let text = target.ask("openapi")?;
     let _: serde_json::Value = parse(&text)?;
     Ok(text.trim_end().to_owned())
 }
 
-pub(crate) fn graph(package: Option<&str>) -> Result<Vec<Module>, CliError> {
-    parse(&ask("graph", package)?)
+pub(crate) fn graph(target: &Target) -> Result<Vec<Module>, CliError> {
+    parse(&target.ask("graph")?)
 }
 
-pub(crate) fn routes(package: Option<&str>, json: bool) -> Result<String, CliError> {
-    let text = ask("routes", package)?;
+pub(crate) fn routes(target: &Target, json: bool) -> Result<String, CliError> {
+    let text = target.ask("routes")?;
     let routes: Vec<Route> = parse(&text)?;
     if json {
         return Ok(text);
@@ -89,13 +81,31 @@ pub(crate) fn routes(package: Option<&str>, json: bool) -> Result<String, CliErr
             [route.method, path, route.access, route.handler]
         })
         .collect();
+    Ok(table(rows))
+}
+
+/// Every key with its value and where that comes from.
+pub(crate) fn config(target: &Target, json: bool) -> Result<String, CliError> {
+    let text = target.ask("config")?;
+    let keys: Vec<Key> = parse(&text)?;
+    if json {
+        return Ok(text);
+    }
+    let none = || "-".to_owned();
+    let row = |key: Key| {
+        [key.key, key.value.unwrap_or_else(none), key.origin.unwrap_or_else(none), String::new()]
+    };
+    Ok(table(keys.into_iter().map(row).collect()))
+}
+
+fn table(rows: Vec<[String; 4]>) -> String {
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
     let line = |row: &[String; 4]| {
-        let [method, path, access, handler] = row;
+        let [first, second, third, fourth] = row;
         let [a, b, c] = widths;
-        format!("{method:a$}  {path:b$}  {access:c$}  {handler}")
+        format!("{first:a$}  {second:b$}  {third:c$}  {fourth}").trim_end().to_owned()
     };
-    Ok(rows.iter().map(line).collect::<Vec<_>>().join("\n"))
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }

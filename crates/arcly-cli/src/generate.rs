@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use crate::CliError;
+use crate::{CliError, names};
 
 /// What can be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,23 +23,15 @@ pub(crate) enum Kind {
 }
 
 pub(crate) fn generate(kind: Kind, name: &str, module: &Path) -> Result<String, CliError> {
-    let is_fine = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !is_fine || KEYWORDS.contains(&name) {
-        return Err(CliError::new(format!("`{name}` cannot be the name of a Rust module"))
+    if !names::is_module(name) {
+        return Err(CliError::usage(format!("`{name}` cannot be the name of a Rust module"))
             .help("use snake case and no keyword: `invoice`, `line_item`"));
     }
     let source = std::fs::read_to_string(module).map_err(|error| {
-        CliError::io("read", module, &error)
+        CliError::usage(format!("cannot read `{}`: {error}", module.display()))
             .help("run this in the folder of the project, or name the module's file by `--module`")
     })?;
-    let pascal: String = name
-        .split('_')
-        .map(|word| {
-            let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |f| f.to_uppercase().chain(letters).collect())
-        })
-        .collect();
+    let pascal = names::pascal(name);
     let (file, template, section, entry) = match kind {
         Kind::Resource => (
             format!("{name}s"),
@@ -67,7 +59,7 @@ pub(crate) fn generate(kind: Kind, name: &str, module: &Path) -> Result<String, 
         ),
     };
     let wired = wire(&source, &file, section, &entry).ok_or_else(|| {
-        CliError::new(format!("`{}` has no `#[module(..)]`", module.display()))
+        CliError::usage(format!("`{}` has no `#[module(..)]`", module.display()))
             .help("name the file of the module that gets the new piece by `--module`")
     })?;
     // Next to `lib.rs` or `main.rs`; below the folder of any other file.
@@ -78,6 +70,17 @@ pub(crate) fn generate(kind: Kind, name: &str, module: &Path) -> Result<String, 
     let path = folder.join(format!("{file}.rs"));
     let mut done = vec![];
     if path.exists() {
+        // One that was generated before, or one of the same shape.
+        let piece = entry.rsplit("::").next().unwrap_or_default();
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| CliError::io("read", &path, &error))?;
+        if find_word(&text, piece).is_none() {
+            return Err(CliError::failure(format!(
+                "`{}` exists and has no `{piece}` in it",
+                path.display()
+            ))
+            .help("choose another name, or move the file away"));
+        }
         done.push(format!("kept   {} (it exists)", path.display()));
     } else {
         let text = template.replace("{{name}}", name).replace("{{Name}}", &pascal);
@@ -93,25 +96,24 @@ pub(crate) fn generate(kind: Kind, name: &str, module: &Path) -> Result<String, 
     Ok(done.join("\n"))
 }
 
-const KEYWORDS: [&str; 16] = [
-    "as", "async", "await", "crate", "dyn", "enum", "fn", "impl", "match", "mod", "move", "self",
-    "static", "struct", "super", "type",
-];
-
 /// Adds `mod file;` and an entry to a section of the first `#[module(..)]`.
 fn wire(source: &str, file: &str, section: &str, entry: &str) -> Option<String> {
     let mut text = source.to_owned();
-    if !text.lines().any(|line| line.trim_start_matches("pub ").trim() == format!("mod {file};")) {
-        let at = text
-            .find("\nmod ")
-            .map(|at| at + 1)
-            .or_else(|| text.find("\nuse ").map(|at| at + 1))?;
-        text.insert_str(at, &format!("mod {file};\n"));
+    let is_declared = |line: &str| {
+        let line = line.trim_start_matches("pub(crate) ").trim_start_matches("pub ").trim();
+        line == format!("mod {file};")
+    };
+    if !text.lines().any(is_declared) {
+        text.insert_str(first_item(&text)?, &format!("mod {file};\n"));
     }
-    let start = text.find("#[module(")? + "#[module(".len();
+    let open = text.find("#[module")? + "#[module".len();
+    if text.get(open..)?.starts_with(']') {
+        text.insert_str(open, "()");
+    }
+    let start = open + text.get(open..)?.strip_prefix('(').map(|_| 1)?;
     let end = start + closing(&text[start..])?;
     let body = &text[start..end];
-    if body.contains(entry) {
+    if find_word(body, entry).is_some() {
         return Some(text);
     }
     let at = find_section(body, section);
@@ -120,7 +122,7 @@ fn wire(source: &str, file: &str, section: &str, entry: &str) -> Option<String> 
             let close = start + open + closing(&body[open..])?;
             let before = text[start + open..close].trim_end();
             let comma = if before.is_empty() || before.ends_with(',') { "" } else { ", " };
-            (close, format!("{comma}{entry}"))
+            (start + open + before.len(), format!("{comma}{entry}"))
         }
         None => {
             let before = body.trim_end();
@@ -130,6 +132,37 @@ fn wire(source: &str, file: &str, section: &str, entry: &str) -> Option<String> 
     };
     text.insert_str(insertion.0, &insertion.1);
     Some(text)
+}
+
+/// Where a `mod` line goes: before the first `mod` or `use`, or before the module
+/// with its comments and attributes.
+fn first_item(text: &str) -> Option<usize> {
+    let mut at = 0;
+    let mut start = None;
+    for line in text.split_inclusive('\n') {
+        let word = line.trim_start_matches("pub(crate) ").trim_start_matches("pub ");
+        if word.starts_with("mod ") || word.starts_with("use ") {
+            return Some(at);
+        }
+        if line.starts_with("#[module") {
+            return Some(start.unwrap_or(at));
+        }
+        if line.starts_with("///") || line.starts_with("#[") {
+            start.get_or_insert(at);
+        } else {
+            start = None;
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Where a path stands that is not a part of a longer one.
+fn find_word(text: &str, word: &str) -> Option<usize> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    text.match_indices(word)
+        .map(|(at, _)| at)
+        .find(|&at| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
 }
 
 /// Where the list of a section begins, behind its parenthesis.
@@ -148,13 +181,24 @@ fn find_section(body: &str, section: &str) -> Option<usize> {
     None
 }
 
-/// Position of the parenthesis that closes what is open at the start.
+/// Position of the parenthesis that closes what is open at the start. Those in
+/// quotes do not count.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 1;
-    for (at, letter) in text.char_indices() {
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
         match letter {
             '(' => depth += 1,
             ')' => depth -= 1,
+            '"' => {
+                while let Some((_, inner)) = letters.next() {
+                    match inner {
+                        '\\' => drop(letters.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
             _ => {}
         }
         if depth == 0 {
@@ -178,6 +222,18 @@ mod tests {
         let other = wire(&once, "c", "providers", "c::C").unwrap();
         assert!(other.contains("imports(a::AModule, b::BModule), providers(c::C))]"), "{other}");
         assert!(wire("fn main() {}\n", "b", "imports", "b::B").is_none());
+        let bare = "//! X.\n\n/// Doc.\n#[module]\nstruct M;\n";
+        let wired = wire(bare, "b", "imports", "b::B").unwrap();
+        assert!(
+            wired.starts_with("//! X.\n\nmod b;\n/// Doc.\n#[module(imports(b::B))]"),
+            "{wired}"
+        );
+        let quoted = "use x;\n#[module(prefix = \"/a)\\\")\", imports(a::A))]\nstruct M;";
+        assert!(wire(quoted, "b", "imports", "b::B").unwrap().contains("imports(a::A, b::B))]"));
+        let longer = "mod b;\n#[module(providers(b::BoxOffice))]\nstruct M;";
+        assert!(
+            wire(longer, "b", "providers", "b::Box").unwrap().contains("b::BoxOffice, b::Box)")
+        );
         // `reexports` is another section than `exports`.
         let tricky = "use x;\nuse y;\n#[module(reexports(R))]\nstruct M;";
         assert!(

@@ -7,12 +7,16 @@
 mod describe;
 mod generate;
 mod graph;
+mod names;
 mod new;
+mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+use run::Target;
 
 /// Tools for applications on arcly-http.
 #[derive(Debug, Parser)]
@@ -59,6 +63,15 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Show every key of the configuration with its value and origin; secrets are
+    /// masked.
+    Config {
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Write the OpenAPI document.
     Openapi {
         /// Where to; standard output without it.
@@ -67,14 +80,6 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
-}
-
-/// Which binary is asked.
-#[derive(Debug, clap::Args)]
-struct Target {
-    /// Package to run, as `cargo run --package` takes it.
-    #[arg(long, short)]
-    package: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -90,11 +95,19 @@ enum GraphFormat {
 struct CliError {
     message: String,
     help: Option<String>,
+    code: u8,
 }
 
 impl CliError {
-    fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
+    /// The words of the command line are wrong: exit code 2, as for those that clap
+    /// refuses.
+    fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, code: 2 }
+    }
+
+    /// The words are fine and it does not work: exit code 1.
+    fn failure(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, code: 1 }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -103,7 +116,7 @@ impl CliError {
     }
 
     fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(format!("cannot {what} `{}`: {error}", path.display()))
+        Self::failure(format!("cannot {what} `{}`: {error}", path.display()))
     }
 }
 
@@ -115,7 +128,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             complain(&error);
-            ExitCode::FAILURE
+            ExitCode::from(error.code)
         }
     }
 }
@@ -124,9 +137,10 @@ fn run(command: Command) -> Result<String, CliError> {
     match command {
         Command::New { name, path } => new::project(&name, path.as_deref()),
         Command::Generate { kind, name, module } => generate::generate(kind, &name, &module),
-        Command::Routes { json, target } => describe::routes(target.package.as_deref(), json),
+        Command::Routes { json, target } => describe::routes(&target, json),
+        Command::Config { json, target } => describe::config(&target, json),
         Command::Graph { format, target } => {
-            let modules = describe::graph(target.package.as_deref())?;
+            let modules = describe::graph(&target)?;
             Ok(match format {
                 GraphFormat::Text => graph::text(&modules),
                 GraphFormat::Mermaid => graph::mermaid(&modules),
@@ -134,7 +148,7 @@ fn run(command: Command) -> Result<String, CliError> {
             })
         }
         Command::Openapi { out, target } => {
-            let document = describe::openapi(target.package.as_deref())?;
+            let document = describe::openapi(&target)?;
             match out {
                 None => Ok(document),
                 Some(path) => {

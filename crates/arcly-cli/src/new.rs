@@ -2,34 +2,31 @@
 
 use std::path::Path;
 
-use crate::CliError;
+use crate::{CliError, names};
 
 /// Version requirement of the framework that this command line belongs to.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(crate) fn project(name: &str, framework: Option<&Path>) -> Result<String, CliError> {
-    let is_fine = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
-    if !is_fine {
-        return Err(CliError::new(format!("`{name}` cannot be the name of a project"))
-            .help("use lower-case letters, digits and `-`, and begin with a letter: `my-shop`"));
+    if !names::is_project(name) {
+        return Err(CliError::usage(format!("`{name}` cannot be the name of a project"))
+            .help("use lower-case letters, digits and `-`, begin with a letter, and take no keyword or crate of the project: `my-shop`"));
     }
     let root = Path::new(name);
     if root.exists() {
-        return Err(CliError::new(format!("`{name}` exists already"))
+        return Err(CliError::failure(format!("`{name}` exists already"))
             .help("choose another name, or remove the folder"));
     }
     let dependency = |package: &str| match framework {
         None => Ok(format!("{package} = \"{VERSION}\"")),
         Some(path) => {
-            let crate_path = path.join("crates").join(package);
-            let full = crate_path.canonicalize().map_err(|_| {
-                CliError::new(format!("`{}` is not a checkout of the framework", path.display()))
+            let full = path.join("crates").join(package).canonicalize().ok();
+            let full = full.filter(|full| full.join("Cargo.toml").is_file()).ok_or_else(|| {
+                CliError::usage(format!("`{}` is not a checkout of the framework", path.display()))
                     .help("give the folder that contains `crates/arcly-http`")
             })?;
-            Ok(format!("{package} = {{ path = \"{}\" }}", full.display()))
+            // Debug escapes quotes and backslashes as TOML does.
+            Ok(format!("{package} = {{ path = {:?} }}", full.display().to_string()))
         }
     };
     let manifest = include_str!("templates/Cargo.toml.txt")
