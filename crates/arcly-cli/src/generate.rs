@@ -74,7 +74,10 @@ pub(crate) fn generate(kind: Kind, name: &str, module: &Path) -> Result<String, 
         let piece = entry.rsplit("::").next().unwrap_or_default();
         let text =
             std::fs::read_to_string(&path).map_err(|error| CliError::io("read", &path, &error))?;
-        if find_word(&text, piece).is_none() {
+        let is_there = ["struct", "enum", "type"]
+            .iter()
+            .any(|word| find_word(&text, &format!("{word} {piece}")).is_some());
+        if !is_there {
             return Err(CliError::failure(format!(
                 "`{}` exists and has no `{piece}` in it",
                 path.display()
