@@ -21,8 +21,8 @@ pub(crate) struct Settings {
     #[config(default = "data", env = "DATA_DIR", flag = "data")]
     data: PathBuf,
     /// Secret that signs tokens, 32 bytes at least; without it one is generated
-    /// and kept in the data folder.
-    #[config(secret, env = "JWT_SECRET", flag = "jwt-secret")]
+    /// and kept in the data folder, in profile `dev` only.
+    #[config(secret, optional_in_dev, env = "JWT_SECRET", flag = "jwt-secret")]
     jwt_secret: Option<Secret>,
 }
 

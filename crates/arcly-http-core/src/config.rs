@@ -3,14 +3,19 @@
 //! Later layers win. All faults are reported at once, each with its origin;
 //! keys that nobody declares are refused; secrets are never shown.
 
+mod help;
+mod profile;
 mod sources;
 mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
+pub use profile::Profile;
 pub use sources::{ConfigSources, Loaded};
-pub use value::{ByteSize, ConfigValue, Secret};
+pub use value::{ByteSize, ConfigValue, Secret, ValueMeta};
 
 /// What is known of one key, before any value.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +32,10 @@ pub struct FieldMeta {
     pub default: Option<&'static str>,
     /// Whether its value must not be shown.
     pub secret: bool,
-    /// Whether the flag may stand without a value.
-    pub switch: bool,
+    /// Whether it may be missing in profile `dev` only.
+    pub optional_in_dev: bool,
+    /// What is known of its type.
+    pub value: ValueMeta,
 }
 
 /// One section.
@@ -82,6 +89,12 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Raw {
     value: toml::Value,
@@ -126,21 +139,31 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 /// One line of what an application runs with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct ConfigEntry {
     /// `server.listen`.
     pub key: String,
-    /// The value; `***` for a secret.
-    pub value: String,
-    /// Where it comes from.
-    pub origin: Origin,
+    /// The value; `***` for a secret, nothing when no layer sets it.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub origin: Option<Origin>,
+    /// Its type, as `--help` shows it.
+    pub kind: String,
+    /// Environment variable.
+    pub env: &'static str,
+    /// Flag, without dashes.
+    pub flag: &'static str,
+    /// For people.
+    pub doc: &'static str,
 }
 
 /// The merged layers.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     values: BTreeMap<String, Raw>,
-    secrets: Vec<String>,
+    fields: sources::Fields,
+    profile: Profile,
 }
 
 impl Config {
@@ -155,20 +178,74 @@ impl Config {
         reader.errors.into_result(section)
     }
 
+    /// What the application is run for.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
     /// What every key is set to and why, for people.
     #[must_use]
     pub fn describe(&self) -> Vec<ConfigEntry> {
-        let entry = |(key, raw): (&String, &Raw)| ConfigEntry {
-            key: key.clone(),
-            value: if self.secrets.contains(key) {
-                "***".to_owned()
-            } else {
-                value::text(&raw.value)
-            },
-            origin: raw.origin.clone(),
+        let entry = |(key, field): &(String, &'static FieldMeta)| {
+            let raw = self.values.get(key);
+            ConfigEntry {
+                key: key.clone(),
+                value: raw.map(|raw| shown(field, &raw.value)),
+                origin: raw.map(|raw| raw.origin.clone()),
+                kind: (field.value.kind)(),
+                env: field.env,
+                flag: field.flag,
+                doc: field.doc,
+            }
         };
-        self.values.iter().map(entry).collect()
+        self.fields.iter().map(entry).collect()
     }
+
+    /// Holds every value against its type, and says what is missing.
+    fn check(&self, errors: &mut ConfigErrors) {
+        for (key, field) in &self.fields {
+            match self.values.get(key) {
+                Some(raw) => {
+                    if let Err(expected) = (field.value.check)(&raw.value) {
+                        errors.push(wrong(key, field, raw, &expected));
+                    }
+                    if field.secret && raw.origin == Origin::Default && self.profile != Profile::Dev
+                    {
+                        errors.push(unset_secret(key, field, self.profile));
+                    }
+                }
+                None if field.optional_in_dev && self.profile != Profile::Dev => {
+                    errors.push(unset_secret(key, field, self.profile));
+                }
+                None if !(field.value.is_optional)() => errors.push(missing(key, field)),
+                None => {}
+            }
+        }
+    }
+}
+
+fn shown(field: &FieldMeta, value: &toml::Value) -> String {
+    if field.secret { "***".to_owned() } else { value::text(value) }
+}
+
+fn wrong(key: &str, field: &FieldMeta, raw: &Raw, expected: &str) -> String {
+    format!("`{key}`: `{}` is not {expected} ({})", shown(field, &raw.value), raw.origin)
+}
+
+fn missing(key: &str, field: &FieldMeta) -> String {
+    format!(
+        "`{key}` is missing; set it in the file, by the environment variable {} or by --{}",
+        field.env, field.flag
+    )
+}
+
+fn unset_secret(key: &str, field: &FieldMeta, profile: Profile) -> String {
+    format!(
+        "`{key}` has to be set in profile `{profile}`: in the file, by the environment variable \
+         {} or by --{}; only `--profile dev` does without",
+        field.env, field.flag
+    )
 }
 
 fn path(section: &str, key: &str) -> String {
@@ -189,23 +266,14 @@ impl SectionReader<'_> {
         let meta = self.section.fields.iter().find(|field| field.key == key)?;
         let path = path(self.section.name, key);
         let Some(raw) = self.config.values.get(&path) else {
-            if let Some(absent) = T::absent() {
-                return Some(absent);
+            let absent = T::absent();
+            if absent.is_none() {
+                self.errors.push(missing(&path, meta));
             }
-            self.errors.push(format!(
-                "`{path}` is missing; set it in the file, by the environment variable {} or by --{}",
-                meta.env, meta.flag
-            ));
-            return None;
+            return absent;
         };
-        match T::from_toml(&raw.value) {
-            Ok(value) => Some(value),
-            Err(expected) => {
-                let shown = if meta.secret { "***".to_owned() } else { value::text(&raw.value) };
-                self.errors.push(format!("`{path}`: `{shown}` is not {expected} ({})", raw.origin));
-                None
-            }
-        }
+        let value = T::from_toml(&raw.value);
+        value.map_err(|expected| self.errors.push(wrong(&path, meta, raw, &expected))).ok()
     }
 
     /// Takes the result of the section's own check.

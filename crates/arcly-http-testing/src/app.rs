@@ -4,7 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arcly_http_core::config::ConfigSources;
+use arcly_http_core::config::{ConfigSources, Profile};
 use arcly_http_core::di::{
     FrozenDiContainer, Inject, Module, Qualifier, Token, Unqualified, proof,
 };
@@ -51,7 +51,7 @@ impl<M: Module> TestAppBuilder<M> {
     }
 
     /// Sets one key of the configuration. The environment of the process is
-    /// never read.
+    /// never read; the profile is `test` unless it is set here.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.app = self.app.map_config_sources(|sources: ConfigSources| sources.set(key, value));
         self
@@ -93,7 +93,9 @@ pub struct TestApp {
 impl TestApp {
     /// An application with `M` as its root module.
     pub fn builder<M: Module>() -> TestAppBuilder<M> {
-        TestAppBuilder { app: App::new::<M>(), level: Level::DEBUG, module: PhantomData }
+        let app =
+            App::new::<M>().map_config_sources(|sources| sources.default_profile(Profile::Test));
+        TestAppBuilder { app, level: Level::DEBUG, module: PhantomData }
     }
 
     /// A provider, to look at its state.

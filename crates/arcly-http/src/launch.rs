@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Where and how the server runs. Every application has these keys.
 #[derive(Debug, Clone, Config)]
+#[config(check = check_log)]
 pub struct ServerConfig {
     /// Address to listen on.
     #[config(default = "127.0.0.1:3000", env = "LISTEN", flag = "listen")]
@@ -22,9 +23,14 @@ pub struct ServerConfig {
     pub log_json: bool,
 }
 
+fn check_log(config: &ServerConfig) -> Result<(), String> {
+    let parsed = EnvFilter::try_new(&config.log).map(|_| ());
+    parsed.map_err(|error| format!("`log`: `{}` is not a log filter: {error}", config.log))
+}
+
 /// Runs an application as a process: what `#[arcly_http::main]` calls.
 ///
-/// With `ARCLY_DESCRIBE=openapi`, `routes` or `graph` in the environment it
+/// With `ARCLY_DESCRIBE=openapi`, `routes`, `graph` or `config` in the environment it
 /// prints that as JSON and ends, without building anything.
 pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
     let app = app
@@ -49,8 +55,10 @@ pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
 }
 
 async fn run(app: App) -> Result<(), AppError> {
-    let config = app.load_config()?.read::<ServerConfig>()?;
+    let all = app.load_config()?;
+    let config = all.read::<ServerConfig>()?;
     start_logging(&config);
+    tracing::info!(profile = %all.profile(), "starting");
     let routes = app.routes().len();
     let launched = app.launch().await?;
     let listener = serve::listen(config.listen).await?;
@@ -104,8 +112,18 @@ fn describe_to_stdout(app: &App, what: &str) -> ExitCode {
         "openapi" => Ok(app.openapi()),
         "routes" => serde_json::to_value(app.routes()),
         "graph" => serde_json::to_value(describe::graph(app.root())),
+        "config" => match app.load_config() {
+            Ok(config) => serde_json::to_value(config.describe()),
+            Err(AppError::Help(text)) => {
+                print(&text);
+                return ExitCode::SUCCESS;
+            }
+            Err(error) => return fail(&error.to_string()),
+        },
         other => {
-            return fail(&format!("ARCLY_DESCRIBE is `{other}`; write openapi, routes or graph"));
+            return fail(&format!(
+                "ARCLY_DESCRIBE is `{other}`; write openapi, routes, graph or config"
+            ));
         }
     };
     match value {

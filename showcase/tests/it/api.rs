@@ -13,7 +13,10 @@ impl Conduit {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().to_str().unwrap().to_owned();
-        let builder = TestApp::builder::<AppModule>().set("data", &data).map(showcase::describe);
+        let builder = TestApp::builder::<AppModule>()
+            .set("data", &data)
+            .set("jwt_secret", "u4Hq0vTz8mWk2Ry6Xb1Nc9Ld3Gf7Ja5Pe")
+            .map(showcase::describe);
         Self { app: builder.launch().await.unwrap(), folder }
     }
 

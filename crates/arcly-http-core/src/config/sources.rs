@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigErrors, FieldMeta, Origin, Raw, SectionMeta, path};
+use super::help::help;
+use super::profile::PROFILE;
+use super::{
+    Config, ConfigErrors, ConfigValue as _, FieldMeta, Origin, Profile, Raw, SectionMeta, path,
+};
 
 /// Where configuration comes from.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +15,9 @@ pub struct ConfigSources {
     env: Vec<(String, String)>,
     args: Vec<String>,
     set: Vec<(String, String)>,
+    /// What could not be taken over, such as names that are not UTF-8.
+    broken: Vec<(String, String)>,
+    profile: Profile,
 }
 
 /// What loading comes to.
@@ -23,7 +30,7 @@ pub enum Loaded {
 }
 
 impl ConfigSources {
-    /// No layer but the defaults; what tests start from.
+    /// No layer but the defaults, in profile `production`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -36,10 +43,33 @@ impl ConfigSources {
         if self.file.is_none() {
             self.file = Some((PathBuf::from("config.toml"), false));
         }
-        let vars = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        self.env(vars.collect::<Vec<_>>()).args(std::env::args().skip(1))
+        self.profile = Profile::of_process();
+        for (name, value) in std::env::vars_os() {
+            // Names of ours are UTF-8; others are not looked at.
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => self.env.push((name, value)),
+                Err(_) => self.broken.push((name, "is not UTF-8".to_owned())),
+            }
+        }
+        for arg in std::env::args_os().skip(1) {
+            match arg.into_string() {
+                Ok(arg) => self.args.push(arg),
+                Err(arg) => {
+                    let shown = arg.to_string_lossy();
+                    let name = shown.split('=').next().unwrap_or_default().to_owned();
+                    self.broken.push((String::new(), format!("argument `{name}` is not UTF-8")));
+                }
+            }
+        }
+        self
+    }
+
+    /// The profile when no layer sets one.
+    #[must_use]
+    pub fn default_profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
     }
 
     /// Reads a file, which must exist.
@@ -73,7 +103,8 @@ impl ConfigSources {
     /// Merges the layers for the given sections.
     ///
     /// # Errors
-    /// Every unknown key, unreadable file and name that two sections claim.
+    /// Every unknown key, wrong or missing value, unreadable file and name that two
+    /// sections claim.
     pub fn load(&self, sections: &[&'static SectionMeta]) -> Result<Loaded, ConfigErrors> {
         let mut errors = ConfigErrors::default();
         let fields = declared(sections, &mut errors);
@@ -82,47 +113,60 @@ impl ConfigSources {
             Args::Flags(flags, file) => (flags, file),
         };
         let mut config = Config::default();
+        let profile = self.profile.name().to_owned();
+        put(&mut config, PROFILE.key, profile, Origin::Default);
         for (name, field) in &fields {
             if let Some(text) = field.default {
-                put(&mut config, name, toml::Value::String(text.to_owned()), Origin::Default);
-            }
-            if field.secret {
-                config.secrets.push(name.clone());
+                put(&mut config, name, text.to_owned(), Origin::Default);
             }
         }
         let file = file.map(|path| (path, true)).or_else(|| self.file.clone());
         if let Some((path, required)) = file {
             read_file(&path, required, &fields, &mut config, &mut errors);
         }
+        self.read_env(&fields, &mut config, &mut errors);
+        for (key, flag, value) in flags {
+            put(&mut config, &key, value, Origin::Flag(flag));
+        }
+        for (key, value) in &self.set {
+            if fields.iter().any(|(name, _)| name == key) {
+                put(&mut config, key, value.clone(), Origin::Program);
+            } else {
+                errors.push(format!("`{key}` is not known{}", suggest(key, names(&fields))));
+            }
+        }
+        // One that cannot be read is reported with the others; nothing is relaxed
+        // for it.
+        let profile = config.values.get(PROFILE.key);
+        config.profile =
+            profile.and_then(|raw| Profile::from_toml(&raw.value).ok()).unwrap_or_default();
+        config.fields = fields;
+        config.check(&mut errors);
+        errors.into_result(Some(Loaded::Config(config)))
+    }
+
+    fn read_env(&self, fields: &Fields, config: &mut Config, errors: &mut ConfigErrors) {
         for (name, value) in &self.env {
             if let Some((key, _)) = fields.iter().find(|(_, field)| field.env == name) {
-                put(
-                    &mut config,
-                    key,
-                    toml::Value::String(value.clone()),
-                    Origin::Environment(name.clone()),
-                );
+                put(config, key, value.clone(), Origin::Environment(name.clone()));
             } else if name.starts_with("ARCLY_") && name != "ARCLY_DESCRIBE" {
                 let hint = suggest(name, fields.iter().map(|(_, field)| field.env));
                 errors.push(format!("environment variable {name} is not known{hint}"));
             }
         }
-        for (key, flag, value) in flags {
-            put(&mut config, &key, toml::Value::String(value), Origin::Flag(flag));
-        }
-        for (key, value) in &self.set {
-            if fields.iter().any(|(name, _)| name == key) {
-                put(&mut config, key, toml::Value::String(value.clone()), Origin::Program);
-            } else {
-                errors.push(format!("`{key}` is not known{}", suggest(key, names(&fields))));
+        for (name, fault) in &self.broken {
+            if name.is_empty() {
+                errors.push(fault.clone());
+            } else if fields.iter().any(|(_, field)| field.env == name) {
+                errors.push(format!("environment variable {name} {fault}"));
             }
         }
-        errors.into_result(Some(Loaded::Config(config)))
     }
 
     fn read_args(&self, fields: &Fields, errors: &mut ConfigErrors) -> Args {
         let mut flags = vec![];
         let mut file = None;
+        let mut seen = vec![];
         let mut args = self.args.iter().peekable();
         while let Some(arg) = args.next() {
             if arg == "--help" || arg == "-h" {
@@ -141,6 +185,10 @@ impl ConfigSources {
                 None if is_switch => Some("true".to_owned()),
                 None => args.next_if(|next| !next.starts_with("--")).cloned(),
             };
+            if seen.contains(&name) {
+                errors.push(format!("flag --{name} is given twice"));
+            }
+            seen.push(name);
             if name == "config" {
                 match value(false) {
                     Some(path) => file = Some(PathBuf::from(path)),
@@ -149,12 +197,14 @@ impl ConfigSources {
                 continue;
             }
             match fields.iter().find(|(_, field)| field.flag == name) {
-                Some((key, field)) => match value(field.switch) {
+                Some((key, field)) => match value(field.value.switch) {
                     Some(value) => flags.push((key.clone(), name.to_owned(), value)),
                     None => errors.push(format!("flag --{name} needs a value")),
                 },
                 None => {
-                    let hint = suggest(name, fields.iter().map(|(_, field)| field.flag));
+                    let known =
+                        fields.iter().map(|(_, field)| field.flag).chain(["config", "help"]);
+                    let hint = suggest(name, known);
                     errors.push(format!("flag --{name} is not known{hint}; see --help"));
                     if inline.is_none() {
                         args.next_if(|next| !next.starts_with("--"));
@@ -166,7 +216,8 @@ impl ConfigSources {
     }
 }
 
-type Fields = Vec<(String, &'static FieldMeta)>;
+/// Every declared key, by its whole name.
+pub(super) type Fields = Vec<(String, &'static FieldMeta)>;
 
 enum Args {
     Help,
@@ -177,8 +228,12 @@ fn names(fields: &Fields) -> impl Iterator<Item = &str> {
     fields.iter().map(|(name, _)| name.as_str())
 }
 
+fn sections(fields: &Fields) -> impl Iterator<Item = &str> {
+    names(fields).filter_map(|name| name.split_once('.')).map(|(section, _)| section)
+}
+
 fn declared(sections: &[&'static SectionMeta], errors: &mut ConfigErrors) -> Fields {
-    let mut fields: Fields = vec![];
+    let mut fields: Fields = vec![(PROFILE.key.to_owned(), &PROFILE)];
     for section in sections {
         for field in section.fields {
             let name = path(section.name, field.key);
@@ -195,8 +250,8 @@ fn declared(sections: &[&'static SectionMeta], errors: &mut ConfigErrors) -> Fie
     fields
 }
 
-fn put(config: &mut Config, key: &str, value: toml::Value, origin: Origin) {
-    config.values.insert(key.to_owned(), Raw { value, origin });
+fn put(config: &mut Config, key: &str, text: String, origin: Origin) {
+    config.values.insert(key.to_owned(), Raw { value: toml::Value::String(text), origin });
 }
 
 fn read_file(
@@ -218,13 +273,16 @@ fn read_file(
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
         Err(error) => {
-            errors.push(format!("{shown} is not TOML: {error}"));
+            // Without the line itself, which may hold a secret.
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            errors.push(format!("{shown} is not TOML: {} ({shown}:{line})", error.message()));
             return;
         }
     };
     let mut found: Vec<(String, toml::Value)> = vec![];
     for (name, value) in table {
-        let is_section = fields.iter().any(|(key, _)| key.starts_with(&format!("{name}.")));
+        let is_section = sections(fields).any(|section| section == name);
         match value {
             toml::Value::Table(inner) if is_section => {
                 found.extend(
@@ -238,9 +296,12 @@ fn read_file(
         let line = line_of(&text, &key);
         let origin = Origin::File(shown.clone(), line);
         if fields.iter().any(|(name, _)| *name == key) {
-            put(config, &key, value, origin);
+            config.values.insert(key, Raw { value, origin });
+        } else if sections(fields).any(|section| section == key) {
+            errors.push(format!("`{key}` is a section: write `[{key}]` ({origin})"));
         } else {
-            errors.push(format!("`{key}` is not known{} ({origin})", suggest(&key, names(fields))));
+            let hint = suggest(&key, names(fields).chain(sections(fields)));
+            errors.push(format!("`{key}` is not known{hint} ({origin})"));
         }
     }
 }
@@ -253,6 +314,10 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
         let line = line.trim();
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
             current = name.trim();
+            // A table where a value is expected.
+            if section.is_empty() && current == key {
+                return Some(index + 1);
+            }
         } else if current == section
             && line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
         {
@@ -288,21 +353,4 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
         row[b.len()] = left;
     }
     row[b.len()]
-}
-
-fn help(fields: &Fields) -> String {
-    let mut text = String::from("Options:\n");
-    for (_, field) in fields {
-        let value = if field.switch { "" } else { " <value>" };
-        let default = match field.default {
-            Some(default) => format!(" [default: {default}]"),
-            None => String::new(),
-        };
-        text.push_str(&format!(
-            "  --{}{value}\n      {} [env: {}]{default}\n",
-            field.flag, field.doc, field.env
-        ));
-    }
-    text.push_str("  --config <value>\n      A file of settings in TOML [default: config.toml, if there is one]\n");
-    text
 }

@@ -15,6 +15,11 @@ pub trait ConfigValue: Sized {
     /// Whether a flag of this type may stand without a value.
     const SWITCH: bool = false;
 
+    /// What `--help` calls it, in a word or two.
+    fn kind() -> String {
+        "text".to_owned()
+    }
+
     /// Reads it from text.
     ///
     /// # Errors
@@ -38,6 +43,39 @@ pub trait ConfigValue: Sized {
     }
 }
 
+/// What is known of a key's type.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct ValueMeta {
+    /// What `--help` calls it.
+    pub kind: fn() -> String,
+    /// Whether it may be missing.
+    pub is_optional: fn() -> bool,
+    /// Says what was expected instead of a value.
+    pub check: fn(&toml::Value) -> Result<(), String>,
+    /// Whether the flag may stand without a value.
+    pub switch: bool,
+}
+
+impl ValueMeta {
+    /// What is known of `T`.
+    #[must_use]
+    pub const fn of<T: ConfigValue>() -> Self {
+        Self {
+            kind: T::kind,
+            is_optional: || T::absent().is_some(),
+            check: |value| T::from_toml(value).map(|_| ()),
+            switch: T::SWITCH,
+        }
+    }
+}
+
+impl fmt::Debug for ValueMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ValueMeta({})", (self.kind)())
+    }
+}
+
 pub(super) fn text(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),
@@ -46,8 +84,12 @@ pub(super) fn text(value: &toml::Value) -> String {
 }
 
 macro_rules! parsed {
-    ($($ty:ty: $expected:literal;)*) => {$(
+    ($($ty:ty: $kind:literal, $expected:literal;)*) => {$(
         impl ConfigValue for $ty {
+            fn kind() -> String {
+                $kind.to_owned()
+            }
+
             fn from_text(text: &str) -> Result<Self, String> {
                 text.trim().parse().map_err(|_| $expected.to_owned())
             }
@@ -56,19 +98,57 @@ macro_rules! parsed {
 }
 
 parsed! {
-    u8: "a whole number from 0 to 255"; u16: "a whole number from 0 to 65535";
-    u32: "a whole number from 0 on"; u64: "a whole number from 0 on"; usize: "a whole number from 0 on";
-    i32: "a whole number"; i64: "a whole number"; f64: "a number";
-    SocketAddr: "an address with port, such as `127.0.0.1:3000`"; IpAddr: "an IP address";
+    SocketAddr: "address:port", "an address with port, such as `127.0.0.1:3000`";
+    IpAddr: "address", "an IP address";
+}
+
+macro_rules! whole {
+    ($($ty:ty)*) => {$(
+        impl ConfigValue for $ty {
+            fn kind() -> String {
+                "number".to_owned()
+            }
+
+            fn from_text(text: &str) -> Result<Self, String> {
+                let parsed = text.trim().parse();
+                parsed.map_err(|_| format!("a whole number from {} to {}", Self::MIN, Self::MAX))
+            }
+        }
+    )*};
+}
+
+whole! { u8 u16 u32 u64 usize i8 i16 i32 i64 }
+
+impl ConfigValue for f64 {
+    fn kind() -> String {
+        "number".to_owned()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let parsed = text.trim().parse().ok().filter(|number: &Self| number.is_finite());
+        parsed.ok_or_else(|| "a number".to_owned())
+    }
 }
 
 impl ConfigValue for String {
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
     }
+
+    fn from_toml(value: &toml::Value) -> Result<Self, String> {
+        value.as_str().map(str::to_owned).ok_or_else(|| "a text in quotes".to_owned())
+    }
 }
 
 impl ConfigValue for PathBuf {
+    fn kind() -> String {
+        "path".to_owned()
+    }
+
+    fn from_toml(value: &toml::Value) -> Result<Self, String> {
+        value.as_str().ok_or_else(|| "a path in quotes".to_owned()).and_then(Self::from_text)
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         if text.is_empty() { Err("a path".to_owned()) } else { Ok(text.into()) }
     }
@@ -76,6 +156,10 @@ impl ConfigValue for PathBuf {
 
 impl ConfigValue for bool {
     const SWITCH: bool = true;
+
+    fn kind() -> String {
+        "true|false".to_owned()
+    }
 
     fn from_text(text: &str) -> Result<Self, String> {
         match text {
@@ -93,6 +177,10 @@ impl ConfigValue for bool {
 impl<T: ConfigValue> ConfigValue for Option<T> {
     const SWITCH: bool = T::SWITCH;
 
+    fn kind() -> String {
+        T::kind()
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         T::from_text(text).map(Some)
     }
@@ -107,6 +195,10 @@ impl<T: ConfigValue> ConfigValue for Option<T> {
 }
 
 impl<T: ConfigValue> ConfigValue for Vec<T> {
+    fn kind() -> String {
+        format!("{},..", T::kind())
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(T::from_text).collect::<Result<_, _>>().map_err(|e| format!("a list, each {e}"))
@@ -135,6 +227,10 @@ fn measured(text: &str) -> Option<(u64, &str)> {
 }
 
 impl ConfigValue for Duration {
+    fn kind() -> String {
+        "duration".to_owned()
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         let parsed = measured(text).and_then(|(number, unit)| match unit {
             "ms" => Some(Self::from_millis(number)),
@@ -152,6 +248,10 @@ impl ConfigValue for Duration {
 pub struct ByteSize(pub u64);
 
 impl ConfigValue for ByteSize {
+    fn kind() -> String {
+        "size".to_owned()
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         let parsed = measured(text).and_then(|(number, unit)| {
             let factor: u64 = match unit {
@@ -192,6 +292,14 @@ impl fmt::Debug for Secret {
 }
 
 impl ConfigValue for Secret {
+    fn kind() -> String {
+        "secret".to_owned()
+    }
+
+    fn from_toml(value: &toml::Value) -> Result<Self, String> {
+        value.as_str().ok_or_else(|| "a text in quotes".to_owned()).and_then(Self::from_text)
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             Err("a secret that is not empty".to_owned())

@@ -16,6 +16,7 @@ struct Field {
     env: String,
     flag: String,
     is_secret: bool,
+    optional_in_dev: bool,
 }
 
 struct Section {
@@ -99,6 +100,7 @@ fn parse_field(field: &syn::Field, section: &Section, errors: &mut Errors) -> Fi
         env: path.to_uppercase(),
         flag: path.replace('_', "-"),
         is_secret: false,
+        optional_in_dev: false,
     };
     for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("config")) {
         let result = attr.parse_nested_meta(|meta| {
@@ -117,9 +119,16 @@ fn parse_field(field: &syn::Field, section: &Section, errors: &mut Errors) -> Fi
                 parsed.flag = flag.value();
             } else if meta.path.is_ident("secret") {
                 parsed.is_secret = true;
+            } else if meta.path.is_ident("optional_in_dev") {
+                if !is_option(&field.ty) {
+                    return Err(meta.error(
+                        "`optional_in_dev` needs an `Option<..>`, which is `None` in profile `dev` alone",
+                    ));
+                }
+                parsed.optional_in_dev = true;
             } else {
                 return Err(meta.error(
-                    "expected `default = \"..\"`, `env = \"..\"`, `flag = \"..\"` or `secret`",
+                    "expected `default = \"..\"`, `env = \"..\"`, `flag = \"..\"`, `secret` or `optional_in_dev`",
                 ));
             }
             Ok(())
@@ -134,13 +143,17 @@ fn parse_field(field: &syn::Field, section: &Section, errors: &mut Errors) -> Fi
     parsed
 }
 
+fn is_option(ty: &syn::Type) -> bool {
+    matches!(ty, syn::Type::Path(path) if path.path.segments.last().is_some_and(|s| s.ident == "Option"))
+}
+
 fn emit(input: &DeriveInput, section: &Section, fields: &[Field]) -> TokenStream {
     let rt = rt();
     let name = &input.ident;
     let section_name = &section.name;
     let token = token::implement(name, &input.generics);
     let metas = fields.iter().map(|field| {
-        let Field { ty, doc, env, flag, is_secret, .. } = field;
+        let Field { ty, doc, env, flag, is_secret, optional_in_dev, .. } = field;
         let key = field.ident.to_string();
         let default = match &field.default {
             Some(text) => quote!(::core::option::Option::Some(#text)),
@@ -149,7 +162,8 @@ fn emit(input: &DeriveInput, section: &Section, fields: &[Field]) -> TokenStream
         quote_spanned! {ty.span()=>
             #rt::config::FieldMeta {
                 key: #key, doc: #doc, env: #env, flag: #flag, default: #default,
-                secret: #is_secret, switch: <#ty as #rt::config::ConfigValue>::SWITCH,
+                secret: #is_secret, optional_in_dev: #optional_in_dev,
+                value: #rt::config::ValueMeta::of::<#ty>(),
             }
         }
     });

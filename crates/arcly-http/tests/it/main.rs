@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod framing;
+mod configuration;
 mod graph;
 mod http_api;
 mod problem_derive;
