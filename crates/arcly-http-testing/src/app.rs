@@ -44,8 +44,9 @@ impl<M: Module> TestAppBuilder<M> {
         self
     }
 
-    /// Replaces the clock by one that only moves when told to. Does not compile
-    /// when the graph has no `dyn Clock`.
+    /// Replaces the clock by one that only moves when told to, and with it whoever
+    /// waits by `Clock::sleep` or a timeout of the clock; waits of tokio's own are
+    /// not moved. Does not compile when the graph has no `dyn Clock`.
     pub fn manual_clock(self, clock: &Arc<ManualClock>) -> Self {
         self.replace::<dyn Clock>(Arc::clone(clock) as Arc<dyn Clock>)
     }

@@ -33,8 +33,8 @@ pub struct ManualClock {
 #[derive(Debug)]
 struct State {
     timers: Mutex<Timers>,
-    /// How many wait.
-    count: watch::Sender<usize>,
+    /// Says that `timers` changed; who is woken looks there.
+    changed: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -52,8 +52,8 @@ impl State {
     }
 
     /// Callers hold no lock.
-    fn announce(&self, waiting: usize) {
-        self.count.send_if_modified(|count| std::mem::replace(count, waiting) != waiting);
+    fn announce(&self) {
+        self.changed.send_replace(());
     }
 }
 
@@ -68,7 +68,7 @@ impl ManualClock {
     /// Starts at a moment.
     #[must_use]
     pub fn at(now: DateTime<Utc>) -> Self {
-        let state = State { timers: Mutex::default(), count: watch::Sender::new(0) };
+        let state = State { timers: Mutex::default(), changed: watch::Sender::new(()) };
         Self { start: now, state: Arc::new(state) }
     }
 
@@ -82,12 +82,11 @@ impl ManualClock {
         let now = (timers.elapsed, u64::MAX);
         let later = timers.waiting.split_off(&now);
         let due = std::mem::replace(&mut timers.waiting, later);
-        let waiting = timers.waiting.len();
         drop(timers);
         for waker in due.into_values() {
             waker.wake();
         }
-        self.state.announce(waiting);
+        self.state.announce();
     }
 
     /// Moves it to the moment when the next waiter is due, and says how far that
@@ -112,9 +111,9 @@ impl ManualClock {
     /// # Cancel safety
     /// It may be dropped at any time.
     pub async fn wait_for_sleepers(&self, count: usize) {
-        let mut watched = self.state.count.subscribe();
-        // The sender lives as long as this clock.
-        let _ = watched.wait_for(|waiting| *waiting >= count).await;
+        let mut changes = self.state.changed.subscribe();
+        // The sender lives as long as this clock, so that no change is an error.
+        while self.sleepers() < count && changes.changed().await.is_ok() {}
     }
 }
 
@@ -157,9 +156,8 @@ impl Future for ManualSleep {
             timers.next_id
         });
         timers.waiting.insert((self.at, id), cx.waker().clone());
-        let waiting = timers.waiting.len();
         drop(timers);
-        state.announce(waiting);
+        state.announce();
         Poll::Pending
     }
 }
@@ -169,10 +167,9 @@ impl Drop for ManualSleep {
         let Some(id) = self.id else { return };
         let mut timers = self.state.timers();
         let removed = timers.waiting.remove(&(self.at, id));
-        let waiting = timers.waiting.len();
         drop(timers);
         if removed.is_some() {
-            self.state.announce(waiting);
+            self.state.announce();
         }
     }
 }

@@ -66,6 +66,24 @@ async fn a_test_can_wait_for_a_sleeper() {
     assert_eq!(rounds.load(Ordering::Relaxed), 3);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sleepers_of_many_threads_are_all_seen() {
+    for _ in 0..50 {
+        let (manual, clock) = manual();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let clock = Arc::clone(&clock);
+            tasks.spawn(async move { clock.sleep(SECOND).await });
+        }
+        manual.wait_for_sleepers(20).await;
+        manual.advance(SECOND);
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        assert_eq!(manual.sleepers(), 0);
+    }
+}
+
 #[tokio::test]
 async fn work_is_cut_at_its_limit() {
     let (manual, clock) = manual();
