@@ -1,5 +1,6 @@
 //! The graph as text, Mermaid and SVG.
 
+mod route;
 mod svg;
 
 use std::collections::HashMap;

@@ -19,7 +19,7 @@ pub struct ServerConfig {
     #[config(default = "info", env = "LOG", flag = "log")]
     pub log: String,
     /// Whether log lines are JSON.
-    #[config(env = "LOG_JSON", flag = "log-json")]
+    #[config(default = "false", env = "LOG_JSON", flag = "log-json")]
     pub log_json: bool,
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
+use super::route::Router;
 use super::short;
 use crate::describe::{Member, Module, Need};
 
@@ -28,11 +29,11 @@ struct Edge {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Group {
-    x: f64,
-    y: f64,
-    width: f64,
-    height: f64,
+pub(super) struct Group {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
 }
 
 impl Group {
@@ -44,7 +45,7 @@ impl Group {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a picture has less than 2^52 boxes")]
-fn index_f(index: usize) -> f64 {
+pub(super) fn index_f(index: usize) -> f64 {
     index as f64
 }
 
@@ -64,10 +65,11 @@ pub(crate) fn svg(modules: &[Module]) -> String {
     for (module, group) in modules.iter().zip(&groups) {
         frame(&mut out, module, group);
     }
-    imports(&mut out, modules, &groups);
+    let mut router = Router::new(&columns, &groups);
+    imports(&mut out, modules, &groups, &mut router);
     let mut lanes = HashMap::new();
     for edge in &edges {
-        needs(&mut out, edge, &groups, &mut lanes);
+        needs(&mut out, edge, &groups, &mut router, &mut lanes);
     }
     for (module, group) in modules.iter().zip(&groups) {
         // Above the arrows, with an edge of white around each letter.
@@ -214,20 +216,17 @@ fn frame(out: &mut String, module: &Module, group: &Group) {
     );
 }
 
-fn imports(out: &mut String, modules: &[Module], groups: &[Group]) {
+fn imports(out: &mut String, modules: &[Module], groups: &[Group], router: &mut Router) {
     for (module, from) in modules.iter().zip(groups) {
         for import in &module.imports {
             let Some(at) = modules.iter().position(|other| other.name == *import) else { continue };
             let to = &groups[at];
             let (x1, y1) = (from.x + from.width, from.y + TITLE / 2.0);
             let (x2, y2) = (to.x, to.y + TITLE / 2.0);
-            let bend = GAP_X * 0.6;
+            let path = router.way((x1, y1), (x2, y2));
             let _ = writeln!(
                 out,
-                "<path class=\"import\" d=\"M{x1:.1} {y1:.1}C{:.1} {y1:.1} {:.1} {y2:.1} {x2:.1} {y2:.1}\" \
-                 fill=\"none\" stroke=\"#a0a0a0\" stroke-dasharray=\"5 4\" marker-end=\"url(#import)\"/>",
-                x1 + bend,
-                x2 - bend,
+                "<path class=\"import\" d=\"{path}\" fill=\"none\" stroke=\"#a0a0a0\" stroke-dasharray=\"5 4\" marker-end=\"url(#import)\"/>"
             );
         }
     }
@@ -235,18 +234,18 @@ fn imports(out: &mut String, modules: &[Module], groups: &[Group]) {
 
 /// To the right: out of the right side, into the left one. Within a group or back:
 /// around the right side, each arrow of a group in a lane of its own.
-fn needs(out: &mut String, edge: &Edge, groups: &[Group], lanes: &mut HashMap<usize, usize>) {
+fn needs(
+    out: &mut String,
+    edge: &Edge,
+    groups: &[Group],
+    router: &mut Router,
+    lanes: &mut HashMap<usize, usize>,
+) {
     let (from, to) = (&groups[edge.from.0], &groups[edge.to.0]);
     let (_, x1, y1) = from.member(edge.from.1);
     let (left, right, y2) = to.member(edge.to.1);
     let path = if to.x > from.x {
-        let bend = GAP_X * 0.6 + PAD;
-        let x2 = left;
-        format!(
-            "M{x1:.1} {y1:.1}C{:.1} {y1:.1} {:.1} {y2:.1} {x2:.1} {y2:.1}",
-            x1 + bend,
-            x2 - bend
-        )
+        router.way((x1, y1), (left, y2))
     } else {
         let lane = lanes.entry(edge.from.0).or_insert(0);
         let side = x1.max(right) + 12.0 + 7.0 * index_f(*lane % 4);
@@ -328,4 +327,50 @@ fn legend(out: &mut String, y: f64) {
         arrow(next, "stroke=\"#a0a0a0\" stroke-dasharray=\"5 4\" marker-end=\"url(#import)\""),
         "imports",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(name: &str, imports: &[&str], members: &[(&str, &[(&str, &str)])]) -> Module {
+        let needs = |needs: &[(&str, &str)]| {
+            let need =
+                |(key, kind): &(&str, &str)| Need { key: (*key).into(), kind: (*kind).into() };
+            needs.iter().map(need).collect()
+        };
+        let member = |(name, list): &(&str, &[(&str, &str)])| Member {
+            name: (*name).into(),
+            kind: "provider".into(),
+            scope: "request".into(),
+            bound_to: vec!["dyn Port".into()],
+            needs: needs(list),
+        };
+        Module {
+            name: name.into(),
+            imports: imports.iter().map(|import| (*import).into()).collect(),
+            exports: vec![],
+            global: false,
+            members: members.iter().map(member).collect(),
+        }
+    }
+
+    #[test]
+    fn circles_end_and_names_are_escaped() {
+        let modules = [
+            module("a::A", &[], &[("a::Box<b::T>", &[("c::C", "lazy")])]),
+            module("b::B", &["a::A"], &[("b::One", &[("dyn Port", "all"), ("nobody", "one")])]),
+            module("c::C", &["b::B", "a::A"], &[("c::C", &[("a::Box<b::T>", "one")])]),
+        ];
+        let picture = svg(&modules);
+        // One for the lazy need, three for the collection, one for the plain need.
+        assert_eq!(picture.matches("class=\"need\"").count(), 5, "{picture}");
+        assert_eq!(picture.matches("class=\"import\"").count(), 3, "{picture}");
+        assert!(
+            picture.contains("Box&lt;T&gt; : request") && !picture.contains("Box<"),
+            "{picture}"
+        );
+        assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
+        assert!(svg(&[]).ends_with("</svg>\n"));
+    }
 }
