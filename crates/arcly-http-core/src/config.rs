@@ -1,7 +1,11 @@
 //! Typed configuration in layers: defaults, file, environment, flags.
 //!
 //! Later layers win. All faults are reported at once, each with its origin;
-//! keys that nobody declares are refused; secrets are never shown.
+//! keys that nobody declares are refused; secrets are never shown. What a section
+//! checks by itself comes after that, when its values can be read.
+//!
+//! Every application runs in a [`Profile`]; outside `dev` it does not make up
+//! secrets.
 
 mod help;
 mod profile;

@@ -66,7 +66,8 @@ pub fn derive_problem(item: TokenStream) -> TokenStream {
 /// Makes a struct a section of the configuration, and a provider.
 ///
 /// On the struct: `#[config(section = "server")]`, `#[config(check = function)]`.
-/// On a field: `default = "..."`, `env = "..."`, `flag = "..."`, `secret`.
+/// On a field: `default = "..."`, `env = "..."`, `flag = "..."`, `secret` (never
+/// shown), `optional_in_dev` (on an `Option`: has to be set outside profile `dev`).
 #[proc_macro_derive(Config, attributes(config))]
 pub fn derive_config(input: TokenStream) -> TokenStream {
     support::derive(input, derive::config::expand)

@@ -158,10 +158,13 @@ impl TestApp {
 
     /// What the application has written so far; the last 10,000 lines are kept.
     ///
-    /// ```ignore
-    /// app.logs().at_least(Level::WARN).expect_none();
-    /// let line = app.logs().containing("paid").with("route", "/orders/{id}").expect_one();
-    /// assert_eq!(line.field("principal"), Some("ann"));
+    /// ```
+    /// # use arcly_http_testing::{Level, TestApp};
+    /// fn paid_once(app: &TestApp) {
+    ///     app.logs().at_least(Level::WARN).expect_none();
+    ///     let line = app.logs().containing("paid").with("route", "/orders/{id}").expect_one();
+    ///     assert_eq!(line.field("principal"), Some("ann"));
+    /// }
     /// ```
     #[must_use = "ask something of them: `.expect_one()`"]
     pub fn logs(&self) -> Logs {
