@@ -4,6 +4,7 @@
 //! No port is opened: requests run through the same pipeline as on a socket.
 
 mod app;
+mod conform;
 mod request;
 
 pub use app::{TestApp, TestAppBuilder};

@@ -2,6 +2,7 @@
 
 use arcly_http_web::Body;
 use arcly_http_web::app::Launched;
+use arcly_http_web::describe::Documented;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
@@ -65,7 +66,27 @@ impl TestRequest {
         let response = self.launched.handle(request, None).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("the response body is complete").to_bytes();
+        check_body(&self.launched, &parts, &body);
         TestResponse { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+/// Notes what is not as documented about the body; `TestApp::finish` tells.
+fn check_body(launched: &Launched, parts: &http::response::Parts, body: &[u8]) {
+    let (Some(recorder), Some(documented)) =
+        (launched.recorder(), parts.extensions.get::<Documented>())
+    else {
+        return;
+    };
+    // An answer to HEAD, and 304, have none.
+    let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Some(media_type) = media_type.filter(|_| !body.is_empty()) else { return };
+    let status = parts.status.as_u16();
+    let essence = media_type.split(';').next().unwrap_or(media_type).trim();
+    let document = launched.openapi();
+    let faults = crate::conform::faults(document, &documented.operation, status, essence, body);
+    for fault in faults {
+        recorder.note(&documented.name, &format!("answered {status}: {fault}"));
     }
 }
 

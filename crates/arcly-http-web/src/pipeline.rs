@@ -144,7 +144,7 @@ async fn answer(runtime: &Runtime, mut head: Head, body: Body) -> Response {
                 response.headers_mut().insert(name, value.clone());
             }
             if let Some(recorder) = &runtime.recorder {
-                recorder.check(route.fact, &response);
+                recorder.check(route.fact, &mut response);
             }
             response
         }
