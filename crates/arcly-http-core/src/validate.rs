@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use decode::{decode_json, decode_urlencoded};
 pub use names::violations;
-pub use shape::Shape;
+pub use shape::{Shape, expected};
 
 use crate::problem::{Problem, kinds};
 

@@ -107,7 +107,9 @@ macro_rules! parsed {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
             let text = self.one()?;
             match text.parse::<$ty>() {
-                Ok(value) => visitor.$visit(value),
+                // Rust reads `+1`, JSON does not: one number, one spelling.
+                Ok(value) if !text.starts_with('+') => visitor.$visit(value),
+                Ok(_) => Err(Error::invalid_type(Unexpected::Str(&text), &stringify!($ty))),
                 // A number all the same, only not one of this type.
                 Err(_) if text.parse::<f64>().is_ok_and(|number| number.trunc() == number) => {
                     Err(Error::invalid_value(Unexpected::Str(&text), &stringify!($ty)))

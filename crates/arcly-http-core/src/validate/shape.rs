@@ -254,6 +254,39 @@ fn scalar(text: &str, schema: Option<&Value>) -> Value {
     }
 }
 
+/// What a text has to be to become a `T`, in words: "a whole number from 0 to
+/// 255". For problems; it is worked out anew each time.
+#[must_use]
+pub fn expected<T: JsonSchema>() -> String {
+    let (root, definitions) = input_schema::<T>();
+    let shape = Shape { root, definitions };
+    let schema = shape.plain(&shape.root);
+    let number = |key: &str| schema.get(key).map(ToString::to_string);
+    if let Some(options) = schema["enum"].as_array() {
+        let options: Vec<String> =
+            options.iter().filter_map(Value::as_str).map(|option| format!("`{option}`")).collect();
+        return format!("one of {}", options.join(", "));
+    }
+    if says(schema, "integer") {
+        return match (number("minimum"), number("maximum")) {
+            (Some(min), Some(max)) => format!("a whole number from {min} to {max}"),
+            (Some(min), None) => format!("a whole number from {min} on"),
+            _ => "a whole number".to_owned(),
+        };
+    }
+    if says(schema, "number") {
+        return "a number".to_owned();
+    }
+    if says(schema, "boolean") {
+        return "true or false".to_owned();
+    }
+    match (schema["format"].as_str(), schema["maxLength"].as_u64()) {
+        (Some(format), _) => format!("of the format `{format}`"),
+        (None, Some(1)) => "one character".to_owned(),
+        _ => "as the documentation says".to_owned(),
+    }
+}
+
 /// Whether serde buffers a value of this schema, or a part of it.
 fn hides_fields(schema: &Value) -> bool {
     let is_plain_variant = |option: &Value| {

@@ -69,7 +69,9 @@ fn malformed(error: multer::Error) -> Problem {
     {
         return Problem::of(&kinds::CONTENT_TOO_LARGE);
     }
-    Problem::of(&kinds::BAD_REQUEST).with_detail("the multipart body is malformed").caused_by(error)
+    Problem::of(&kinds::BAD_REQUEST)
+        .with_detail("the multipart body is malformed; send all parts and the closing boundary")
+        .caused_by(error)
 }
 
 /// One part.
@@ -129,7 +131,7 @@ impl Part {
         let bytes = self.bytes().await?;
         String::from_utf8(bytes.into()).map_err(|error| {
             Problem::of(&kinds::BAD_REQUEST)
-                .with_detail("a text part is not UTF-8")
+                .with_detail("a text part is not UTF-8; send text in UTF-8")
                 .caused_by(error)
         })
     }
@@ -155,8 +157,9 @@ impl Argument for Multipart {
         let content_type = context.head.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let boundary = content_type.and_then(|text| multer::parse_boundary(text).ok());
         let Some(boundary) = boundary else {
-            return Err(Problem::of(&kinds::BAD_REQUEST)
-                .with_detail("the content type names no multipart boundary"));
+            return Err(Problem::of(&kinds::BAD_REQUEST).with_detail(
+                "the content type names no boundary; send `multipart/form-data; boundary=..`",
+            ));
         };
         let body = RawBody::extract(&(), context).await?;
         Ok(Self {

@@ -23,7 +23,7 @@ enum Thing {
 
 /// `user` and `editor` are good tokens.
 #[derive(Injectable)]
-struct Tokens;
+pub(super) struct Tokens;
 
 impl Authenticator for Tokens {
     fn schemes(&self) -> &'static [&'static str] {
