@@ -133,6 +133,12 @@ impl TestApp {
         self.request(Method::DELETE, path)
     }
 
+    /// What was answered outside the document so far, in words.
+    #[must_use]
+    pub fn undocumented(&self) -> Vec<String> {
+        self.launched.undocumented()
+    }
+
     /// Stops the application.
     ///
     /// # Panics

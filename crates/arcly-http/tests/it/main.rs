@@ -6,4 +6,5 @@ mod bad_input;
 mod graph;
 mod http_api;
 mod problem_derive;
+mod recorder;
 mod ui;
