@@ -118,7 +118,11 @@ impl Operation {
             return;
         }
         let mut schema = schema;
-        let description = schema.as_object_mut().and_then(|map| map.remove("description"));
+        let description = match self.schemas.input_target(&schema) {
+            // The type's own words, unless the field has some.
+            Some(target) => schema.get("description").or(target.get("description")).cloned(),
+            None => schema.as_object_mut().and_then(|map| map.remove("description")),
+        };
         let mut parameter =
             json!({ "name": name, "in": location, "required": required, "schema": schema });
         if let Some(text) = description {
@@ -130,7 +134,7 @@ impl Operation {
     /// Reads a path parameter.
     pub fn path<T: JsonSchema>(&mut self, name: &str) {
         let mut schema = self.schemas.input::<T>();
-        // An empty segment does not match a route.
+        // `Path` refuses an empty segment.
         if schema["type"] == "string"
             && schema.get("minLength").is_none()
             && let Some(map) = schema.as_object_mut()
