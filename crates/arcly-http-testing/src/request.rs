@@ -78,6 +78,10 @@ fn check_body(launched: &Launched, parts: &http::response::Parts, body: &[u8]) {
     else {
         return;
     };
+    // What a layer has compressed is not JSON.
+    if parts.headers.contains_key(http::header::CONTENT_ENCODING) {
+        return;
+    }
     // An answer to HEAD, and 304, have none.
     let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let Some(media_type) = media_type.filter(|_| !body.is_empty()) else { return };

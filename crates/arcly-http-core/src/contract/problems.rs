@@ -20,8 +20,18 @@ const PENDING: &str = "#/components/pending/";
 pub(super) struct Problems {
     /// Schema of each kind, by its type URI.
     kinds: BTreeMap<&'static str, (&'static ProblemKind, Value)>,
-    /// Wanted name and content, by the content as text.
-    responses: BTreeMap<String, (String, Value)>,
+    /// By the content as text.
+    responses: BTreeMap<String, Shared>,
+}
+
+/// A response that operations share.
+#[derive(Debug)]
+struct Shared {
+    /// Type URIs of its kinds.
+    kinds: Vec<&'static str>,
+    /// What tells it apart from other responses of these kinds.
+    suffix: String,
+    content: Value,
 }
 
 /// The problems of one operation and status.
@@ -68,11 +78,9 @@ impl Described {
         self.remapped.as_ref().map_or(PROBLEM, |(media_type, _)| media_type)
     }
 
-    /// `NotFound`, `NotFoundOrRouteNotFound`, `NotFoundAsJson`,
-    /// `NotFoundWithDeprecation`.
-    fn name(&self, headers: &BTreeMap<&'static str, Value>) -> String {
-        let codes: Vec<String> = self.kinds.iter().map(|(kind, _)| pascal(kind.code)).collect();
-        let mut name = codes.join("Or");
+    /// `AsJson`, `WithDeprecation`.
+    fn suffix(&self, headers: &BTreeMap<&'static str, Value>) -> String {
+        let mut name = String::new();
         if let Some((media_type, _)) = &self.remapped {
             let subtype = media_type.rsplit('/').next().unwrap_or(media_type);
             name.push_str(&format!("As{}", pascal(subtype)));
@@ -169,7 +177,11 @@ impl Problems {
         add_headers(&mut response, headers);
         standard_headers(&mut response, described.status);
         let key = response.to_string();
-        self.responses.entry(key.clone()).or_insert_with(|| (described.name(headers), response));
+        self.responses.entry(key.clone()).or_insert_with(|| Shared {
+            kinds: described.kinds.iter().map(|(kind, _)| kind.type_uri).collect(),
+            suffix: described.suffix(headers),
+            content: response,
+        });
         json!({ "$ref": format!("{PENDING}{key}") })
     }
 
@@ -204,10 +216,10 @@ impl Problems {
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         let mut taken: BTreeSet<String> = schemas.keys().cloned().collect();
         let Value::Object(kinds) = kinds else { return Value::Null };
+        let kind_names = self.kind_names();
         for (uri, schema) in kinds {
-            let code = self.kinds.get(uri.as_str()).map_or("", |(kind, _)| kind.code);
-            let wanted = format!("{}Problem", pascal(code));
-            let name = unique(&wanted, &mut taken);
+            let wanted = kind_names.get(uri.as_str()).map_or("", |name| name);
+            let name = unique(&format!("{wanted}Problem"), &mut taken);
             names.insert(uri, format!("{SHARED}{name}"));
             schemas.insert(name, schema);
         }
@@ -216,14 +228,36 @@ impl Problems {
         let Some(responses) = responses.as_object_mut() else { return Value::Null };
         for (key, response) in responses {
             resolve(response, &names);
-            let wanted = self.responses.get(key).map_or("Problem", |(name, _)| name);
-            let name = unique(wanted, &mut taken);
+            let wanted = self.responses.get(key).map_or_else(String::new, |shared| {
+                let kinds = shared.kinds.iter().filter_map(|uri| kind_names.get(uri));
+                let kinds: Vec<&str> = kinds.map(String::as_str).collect();
+                format!("{}{}", kinds.join("Or"), shared.suffix)
+            });
+            let name = unique(&wanted, &mut taken);
             written.insert(name.clone(), response.take());
             names.insert(key.clone(), format!("{RESPONSES}{name}"));
         }
         resolve(paths, &names);
         written.sort_keys();
         Value::Object(written)
+    }
+
+    /// `NotFound`, by type URI. Kinds of one code are told apart by the last two
+    /// words of their URIs.
+    fn kind_names(&self) -> BTreeMap<&'static str, String> {
+        let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+        for (kind, _) in self.kinds.values() {
+            *codes.entry(kind.code).or_default() += 1;
+        }
+        let name = |uri: &'static str, code: &str| {
+            if codes.get(code) == Some(&1) {
+                return pascal(code);
+            }
+            let mut words: Vec<&str> = uri.rsplit([':', '/']).take(2).collect();
+            words.reverse();
+            words.into_iter().map(pascal).collect()
+        };
+        self.kinds.iter().map(|(uri, (kind, _))| (*uri, name(uri, kind.code))).collect()
     }
 
     /// The kinds' schemas, by type URI; types are not named yet.
@@ -234,7 +268,7 @@ impl Problems {
 
     /// The responses, by their contents; types are not named yet.
     pub(super) fn responses(&self) -> Value {
-        let all = self.responses.iter().map(|(key, (_, value))| (key.clone(), value.clone()));
+        let all = self.responses.iter().map(|(key, shared)| (key.clone(), shared.content.clone()));
         Value::Object(all.collect())
     }
 }

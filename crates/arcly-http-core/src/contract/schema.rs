@@ -8,8 +8,10 @@
 mod names;
 mod strict;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use percent_encoding::percent_decode_str;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
@@ -57,8 +59,8 @@ impl Schemas {
 
     /// What an input's `$ref` stands for, finished.
     pub(super) fn input_target(&self, schema: &Value) -> Option<Value> {
-        let name = schema.get("$ref")?.as_str()?.strip_prefix(INPUT)?;
-        Some(self.finish(self.input.definitions().get(name)?.clone(), true))
+        let name = named(schema.get("$ref")?.as_str()?, INPUT)?;
+        Some(self.finish(self.input.definitions().get(&*name)?.clone(), true))
     }
 
     pub(super) fn output<T: JsonSchema>(&mut self) -> Value {
@@ -169,6 +171,13 @@ enum Reference<'a> {
     Output(&'a str),
 }
 
+/// The definition's name in a reference, where it is encoded: `#[serde(rename)]`
+/// allows any text.
+fn named<'t>(target: &'t str, prefix: &str) -> Option<Cow<'t, str>> {
+    let name = percent_decode_str(target.strip_prefix(prefix)?).decode_utf8().ok()?;
+    Some(if name.contains('~') { name.replace("~1", "/").replace("~0", "~").into() } else { name })
+}
+
 fn walk(value: &Value, see: &mut impl FnMut(&str)) {
     match value {
         Value::Object(map) => {
@@ -185,7 +194,7 @@ fn walk(value: &Value, see: &mut impl FnMut(&str)) {
 fn refers_to(schema: &Value, names: &BTreeSet<&str>) -> bool {
     let mut found = false;
     walk(schema, &mut |target| {
-        found |= target.strip_prefix(INPUT).is_some_and(|name| names.contains(name));
+        found |= named(target, INPUT).is_some_and(|name| names.contains(&*name));
     });
     found
 }
@@ -194,13 +203,13 @@ fn rename(value: &mut Value, name_of: &impl Fn(Reference<'_>) -> String) {
     match value {
         Value::Object(map) => {
             if let Some(Value::String(target)) = map.get_mut("$ref") {
-                let reference = match (target.strip_prefix(INPUT), target.strip_prefix(OUTPUT)) {
-                    (Some(name), _) => Some(Reference::Input(name)),
-                    (_, Some(name)) => Some(Reference::Output(name)),
+                let name = match (named(target, INPUT), named(target, OUTPUT)) {
+                    (Some(name), _) => Some(name_of(Reference::Input(&name))),
+                    (_, Some(name)) => Some(name_of(Reference::Output(&name))),
                     _ => None,
                 };
-                if let Some(reference) = reference {
-                    *target = format!("{SHARED}{}", name_of(reference));
+                if let Some(name) = name {
+                    *target = format!("{SHARED}{name}");
                 }
             }
             map.values_mut().for_each(|value| rename(value, name_of));
@@ -233,9 +242,10 @@ fn tidy(value: &mut Value) {
         if let Some((minimum, maximum)) = bounds {
             map.entry("minimum").or_insert(minimum);
             map.entry("maximum").or_insert(maximum);
-            if !matches!(format.as_str(), "int32" | "int64") {
-                map.remove("format");
-            }
+        }
+        let is_rusts = format.starts_with("int") || format.starts_with("uint");
+        if is_rusts && !matches!(format.as_str(), "int32" | "int64") {
+            map.remove("format");
         }
     }
     for (name, child) in map.iter_mut() {

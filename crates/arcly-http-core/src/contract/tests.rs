@@ -263,6 +263,45 @@ fn kinds_of_one_status_share_a_response() {
     assert_eq!(facts[0].statuses[1].media_types, media_types);
 }
 
+static OTHER_CONFLICT: crate::problem::ProblemKind = crate::problem::ProblemKind {
+    status: 409,
+    type_uri: "urn:problem:order:conflict",
+    code: "conflict",
+    title: "Conflict",
+    members: &[],
+};
+
+#[test]
+fn kinds_of_one_code_are_told_apart_by_their_uris() {
+    let mut contract = contract();
+    contract.add("GET", "/", |operation| operation.problems(&[&kinds::CONFLICT, &OTHER_CONFLICT]));
+    assert_eq!(
+        schema_names(&contract),
+        ["OrderConflictProblem", "Problem", "ProblemConflictProblem"]
+    );
+    let document = contract.to_openapi();
+    assert_whole(&document);
+    assert!(document["components"]["responses"]["ProblemConflictOrOrderConflict"].is_object());
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename = "Sales order/2")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Renamed {
+    sum: u128,
+}
+
+#[test]
+fn any_text_may_be_a_types_name() {
+    let mut contract = contract();
+    contract.add("POST", "/", |operation| operation.body::<Renamed>("application/json", true));
+    let document = contract.to_openapi();
+    assert_whole(&document);
+    let schema = &document["components"]["schemas"]["Sales_order_2"];
+    assert_eq!(schema["additionalProperties"], false, "{document}");
+    assert_eq!(schema["properties"]["sum"], json!({ "type": "integer", "minimum": 0 }));
+}
+
 #[test]
 fn a_status_may_have_a_reply_and_problems() {
     let mut contract = contract();

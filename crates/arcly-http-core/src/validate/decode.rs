@@ -86,6 +86,8 @@ fn not_json(bytes: &[u8], error: &serde_json::Error) -> Problem {
         "the body is empty; send JSON".to_owned()
     } else if let Err(error) = std::str::from_utf8(bytes) {
         format!("the body is not UTF-8 from byte {} on; send JSON in UTF-8", error.valid_up_to())
+    } else if error.to_string().starts_with("recursion limit") {
+        "the body is nested too deeply; send flatter JSON".to_owned()
     } else {
         format!(
             "the body is not valid JSON at line {} column {}; send one JSON value",

@@ -58,6 +58,13 @@ fn what_is_not_json_is_malformed() {
     }
 }
 
+#[test]
+fn depth_is_bounded() {
+    let problem = decode_json::<Value>(&[b'['; 200], None).unwrap_err();
+    assert_eq!(problem.status(), 400);
+    assert!(problem.detail().is_some_and(|text| text.contains("too deeply")), "{problem:?}");
+}
+
 #[derive(Debug, Deserialize)]
 struct Search {
     limit: Option<u32>,

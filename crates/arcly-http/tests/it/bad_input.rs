@@ -283,12 +283,11 @@ async fn json_bodies() {
     assert_eq!(send(fine.as_bytes()).send().await.expect(200).text(), r#"ab 1 ["1"] None"#);
     for (body, violation, words) in [
         ("null", " wrong_type", "expected an object"),
-        ("[]", " ", ""),
+        ("[]", " wrong_length", "expected an object"),
         (r#"{"count":1}"#, "/displayName required", "displayName: this field is required"),
         (r#"{"displayName":"ab","count":"1"}"#, "/count wrong_type", "from 0 to 255"),
         (r#"{"displayName":"ab","count":null}"#, "/count wrong_type", "from 0 to 255"),
         (r#"{"displayName":"ab","count":256}"#, "/count out_of_range", "from 0 to 255"),
-        (r#"{"displayName":"ab","count":1e400}"#, "", ""),
         (r#"{"displayName":"ab","count":1.5}"#, "/count wrong_type", "from 0 to 255"),
         (r#"{"displayName":"ab","count":0}"#, "/count too_small", "at least 1"),
         (r#"{"displayName":"a","count":1}"#, "/displayName too_short", "at least 2"),
@@ -313,17 +312,13 @@ async fn json_bodies() {
         ),
     ] {
         let request = send(body.as_bytes());
-        if violation.trim().is_empty() {
-            let response = request.send().await;
-            assert!(matches!(response.status.as_u16(), 400 | 422), "{body}: {}", response.text());
-            continue;
-        }
         refused(body, request, (422, INVALID, violation, words)).await;
     }
     for (body, words) in [
         (&b""[..], "the body is empty; send JSON"),
         (b"{", "line 1 column 1"),
         (b"{} {}", "send one JSON value"),
+        (br#"{"displayName":"ab","count":1e400}"#, "send one JSON value"),
         (b"{\"displayName\":\"\xff\"}", "not UTF-8 from byte 16 on"),
     ] {
         let case = String::from_utf8_lossy(body);

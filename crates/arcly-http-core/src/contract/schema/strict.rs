@@ -7,6 +7,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::named;
+
 /// The definitions that a schema may refer to, by name.
 pub(super) struct Definitions<'d> {
     pub(super) prefix: &'static str,
@@ -17,7 +19,7 @@ pub(super) struct Definitions<'d> {
 
 impl Definitions<'_> {
     fn of(&self, reference: &Value) -> Option<&Value> {
-        self.all.get(reference.as_str()?.strip_prefix(self.prefix)?)
+        self.all.get(&*named(reference.as_str()?, self.prefix)?)
     }
 
     /// A schema that stands for a whole value.
