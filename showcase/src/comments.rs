@@ -12,6 +12,7 @@ use crate::accounts::{CurrentUser, Viewer};
 use crate::articles::{ArticleError, ArticleModule, ArticleStore, now};
 use crate::base::Db;
 use crate::errors::StoreError;
+use crate::paths::{CommentId, Slug};
 use crate::profiles::Profile;
 
 /// A comment.
@@ -177,11 +178,13 @@ pub(crate) struct CommentController {
 #[controller("/articles/{slug}/comments", tags("Comments"))]
 impl CommentController {
     /// Get comments for an article.
+    ///
+    /// Newest first. Auth is optional.
     #[get("/", operation_id = "GetArticleComments")]
     #[public]
     async fn list(
         &self,
-        slug: Path<String>,
+        slug: Path<Slug>,
         viewer: Viewer,
     ) -> Result<Json<CommentsResponse>, CommentError> {
         let comments = self.comments.list(&slug, viewer.id()).await?;
@@ -189,11 +192,13 @@ impl CommentController {
     }
 
     /// Create a comment for an article.
+    ///
+    /// Auth is required.
     #[post("/", operation_id = "CreateArticleComment")]
     #[authenticated]
     async fn add(
         &self,
-        slug: Path<String>,
+        slug: Path<Slug>,
         me: CurrentUser,
         body: Valid<Json<NewCommentRequest>>,
     ) -> Result<Json<CommentResponse>, CommentError> {
@@ -203,16 +208,16 @@ impl CommentController {
 
     /// Delete a comment for an article.
     ///
-    /// Only its author may.
+    /// Only its author may. Auth is required.
     #[delete("/{id}", operation_id = "DeleteArticleComment")]
     #[authenticated]
     async fn delete(
         &self,
-        slug: Path<String>,
-        id: Path<i64>,
+        slug: Path<Slug>,
+        id: Path<CommentId>,
         me: CurrentUser,
     ) -> Result<NoContent, CommentError> {
-        self.comments.delete(&slug, *id, me.0).await.map(|()| NoContent)
+        self.comments.delete(&slug, **id, me.0).await.map(|()| NoContent)
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) struct ErrorModel {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct Messages {
     /// What is wrong, a line for each fault.
     body: Vec<String>,

@@ -7,11 +7,12 @@ mod articles;
 mod base;
 mod comments;
 mod errors;
+mod paths;
 mod profiles;
 mod tags;
 
 use arcly_http::App;
-use arcly_http::contract::SecurityScheme;
+use arcly_http::contract::{SecurityScheme, Tag};
 use arcly_http::prelude::*;
 
 use accounts::AccountModule;
@@ -45,8 +46,28 @@ pub fn describe(app: App) -> App {
     let scheme = SecurityScheme::ApiKey {
         name: "Authorization",
         location: "header",
-        description: "`Authorization: Token <jwt>`; the scheme `Bearer` is accepted as well.",
+        description: "`Authorization: Token <jwt>`, with the token that registering and logging \
+                      in answer; the scheme `Bearer` is accepted as well.",
     };
-    app.info("Conduit", env!("CARGO_PKG_VERSION"), "The RealWorld API.")
+    let tags = [
+        ("Articles", "Writing and reading articles."),
+        ("Comments", "Comments on articles."),
+        ("Favorites", "Articles that a user likes."),
+        ("Profile", "Users as others see them, and who follows whom."),
+        ("Tags", "What articles are about."),
+        ("User and Authentication", "Registering, logging in, and the own account."),
+    ];
+    app.info("RealWorld Conduit API", env!("CARGO_PKG_VERSION"), "Conduit API documentation.")
+        .document(|info| {
+            info.license = env!("CARGO_PKG_LICENSE").into();
+            info.contact.name = "RealWorld".into();
+            info.contact.url = "https://realworld-docs.netlify.app/".into();
+            info.tags = tags
+                .map(|(name, description)| Tag {
+                    name: name.into(),
+                    description: description.into(),
+                })
+                .into();
+        })
         .security_scheme("Token", scheme)
 }

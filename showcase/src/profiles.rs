@@ -8,6 +8,7 @@ use sqlx::FromRow;
 use crate::accounts::{CurrentUser, Viewer};
 use crate::base::Db;
 use crate::errors::StoreError;
+use crate::paths::Username;
 
 /// A user as others see it.
 #[derive(Debug, Clone, Serialize, JsonSchema, FromRow)]
@@ -98,11 +99,13 @@ pub(crate) struct ProfileController {
 #[controller("/profiles/{username}", tags("Profile"))]
 impl ProfileController {
     /// Get a profile.
+    ///
+    /// Get a profile of a user of the system. Auth is optional.
     #[get("/", operation_id = "GetProfileByUsername")]
     #[public]
     async fn show(
         &self,
-        username: Path<String>,
+        username: Path<Username>,
         viewer: Viewer,
     ) -> Result<Json<ProfileResponse>, ProfileError> {
         let profile = self.profiles.find(&username, viewer.id()).await?;
@@ -110,11 +113,13 @@ impl ProfileController {
     }
 
     /// Follow a user.
+    ///
+    /// Follow a user by username.
     #[post("/follow", operation_id = "FollowUserByUsername")]
     #[authenticated]
     async fn follow(
         &self,
-        username: Path<String>,
+        username: Path<Username>,
         me: CurrentUser,
     ) -> Result<Json<ProfileResponse>, ProfileError> {
         let profile = self.profiles.follow(&username, me.0).await?;
@@ -122,11 +127,13 @@ impl ProfileController {
     }
 
     /// Unfollow a user.
+    ///
+    /// Unfollow a user by username.
     #[delete("/follow", operation_id = "UnfollowUserByUsername")]
     #[authenticated]
     async fn unfollow(
         &self,
-        username: Path<String>,
+        username: Path<Username>,
         me: CurrentUser,
     ) -> Result<Json<ProfileResponse>, ProfileError> {
         let profile = self.profiles.unfollow(&username, me.0).await?;

@@ -20,6 +20,8 @@ pub(crate) struct TagController {
 #[controller("/tags", tags("Tags"))]
 impl TagController {
     /// Get tags.
+    ///
+    /// All tags in use, the most used first. Auth is not required.
     #[get("/", operation_id = "GetTags")]
     #[public]
     async fn list(&self) -> Result<Json<TagsResponse>, StoreError> {

@@ -5,22 +5,62 @@
 //! operations and writes OpenAPI 3.1.
 
 mod operation;
+mod problems;
 mod schema;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
-pub use operation::{Operation, OperationFacts};
+pub use operation::{Operation, OperationFacts, StatusFacts};
+use problems::Problems;
 use schema::Schemas;
 
-/// What the document says of the application.
-#[derive(Debug, Clone)]
+/// What the document says of the application. Empty texts are left out.
+#[derive(Debug, Clone, Default)]
 pub struct Info {
     /// Name of the API.
     pub title: String,
     /// The application's own version, not the framework's.
     pub version: String,
+    /// Markdown.
+    pub description: String,
+    /// Who answers questions about the API.
+    pub contact: Contact,
+    /// Under which terms the API may be used: an SPDX expression such as `MIT`.
+    pub license: String,
+    /// Where the API is served. Default: where the document comes from.
+    pub servers: Vec<Server>,
+    /// What the tags mean; tags that are in use need not be listed.
+    pub tags: Vec<Tag>,
+}
+
+/// Who answers questions about the API. Empty texts are left out.
+#[derive(Debug, Clone, Default)]
+pub struct Contact {
+    /// A person or an organization.
+    pub name: String,
+    /// A page.
+    pub url: String,
+    /// An address.
+    pub email: String,
+}
+
+/// One place where the API is served.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// `https://api.example.org`, or a path on the document's own server.
+    pub url: String,
+    /// Markdown; may be empty.
+    pub description: String,
+}
+
+/// What a tag means.
+#[derive(Debug, Clone)]
+pub struct Tag {
+    /// As operations name it.
+    pub name: String,
     /// Markdown.
     pub description: String,
 }
@@ -29,6 +69,11 @@ pub struct Info {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SecurityScheme {
+    /// `Authorization: Basic <user and password>`.
+    HttpBasic {
+        /// Markdown.
+        description: &'static str,
+    },
     /// `Authorization: Bearer <token>`.
     HttpBearer {
         /// For people, `JWT`.
@@ -55,6 +100,9 @@ pub struct Contract {
     paths: BTreeMap<String, Map<String, Value>>,
     operation_ids: Vec<String>,
     schemas: Schemas,
+    problems: Problems,
+    /// Headers of every response, by name in lower case.
+    headers: BTreeMap<&'static str, Value>,
 }
 
 impl Contract {
@@ -67,12 +115,17 @@ impl Contract {
             paths: BTreeMap::new(),
             operation_ids: vec![],
             schemas: Schemas::default(),
+            problems: Problems::default(),
+            headers: BTreeMap::new(),
         }
     }
 
     /// Declares a scheme that operations refer to by name.
     pub fn security_scheme(&mut self, name: &str, scheme: &SecurityScheme) {
         let value = match scheme {
+            SecurityScheme::HttpBasic { description } => json!({
+                "type": "http", "scheme": "basic", "description": description,
+            }),
             SecurityScheme::HttpBearer { format, description } => json!({
                 "type": "http", "scheme": "bearer", "bearerFormat": format, "description": description,
             }),
@@ -81,6 +134,15 @@ impl Contract {
             }),
         };
         self.security_schemes.insert(name.to_owned(), value);
+    }
+
+    /// Declares a header, in lower case, that every response of every operation
+    /// has.
+    pub fn header_everywhere(&mut self, name: &'static str, description: &str) {
+        let header = json!({
+            "description": description, "required": true, "schema": { "type": "string" },
+        });
+        self.headers.insert(name, header);
     }
 
     /// Adds one operation. `path` is in axum syntax; a catch-all becomes an
@@ -93,13 +155,15 @@ impl Contract {
     ) -> OperationFacts {
         let mut operation = Operation::new(std::mem::take(&mut self.schemas));
         fill(&mut operation);
-        let (value, facts, schemas) = operation.finish();
+        let (value, mut facts, schemas) = operation.finish(&mut self.problems);
         self.schemas = schemas;
         if let Some(id) = value.get("operationId").and_then(Value::as_str) {
             self.operation_ids.push(id.to_owned());
         }
         let path = path.replace("{*", "{");
-        self.paths.entry(path).or_default().insert(method.to_lowercase(), value);
+        let method = method.to_lowercase();
+        facts.pointer = format!("/paths/{}/{method}", path.replace('~', "~0").replace('/', "~1"));
+        self.paths.entry(path).or_default().insert(method, value);
         facts
     }
 
@@ -114,35 +178,102 @@ impl Contract {
         twice
     }
 
-    /// The OpenAPI 3.1 document, in a stable order.
+    /// The OpenAPI 3.1 document. It does not depend on the order in which
+    /// operations were added.
     #[must_use]
     pub fn to_openapi(&self) -> Value {
         let mut paths = serde_json::to_value(&self.paths).unwrap_or_default();
-        let schemas = self.schemas.join(&mut paths);
-        let mut tags: Vec<&str> = self
+        let mut kinds = self.problems.kinds();
+        let mut responses = self.problems.responses();
+        let mut schemas = self.schemas.join(&mut [&mut paths, &mut kinds, &mut responses]);
+        let mut responses = self.problems.write(&mut schemas, kinds, responses, &mut paths);
+        self.add_headers(&mut responses);
+        let operations = paths.as_object_mut().into_iter().flat_map(Map::values_mut);
+        for operation in operations.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+            self.add_headers(&mut operation["responses"]);
+        }
+        json!({
+            "openapi": "3.1.0",
+            "info": self.info(),
+            "servers": self.servers(),
+            "tags": self.tags(),
+            "paths": paths,
+            "components": {
+                "schemas": schemas,
+                "responses": responses,
+                "headers": self.headers,
+                "securitySchemes": self.security_schemes,
+            },
+        })
+    }
+
+    fn add_headers(&self, responses: &mut Value) {
+        let responses = responses.as_object_mut().into_iter().flat_map(Map::values_mut);
+        for response in responses.filter(|response| response.get("$ref").is_none()) {
+            for name in self.headers.keys() {
+                response["headers"][*name] =
+                    json!({ "$ref": format!("#/components/headers/{name}") });
+            }
+        }
+    }
+
+    fn info(&self) -> Value {
+        let Info { title, version, description, contact, license, .. } = &self.info;
+        let mut info = json!({ "title": title, "version": version });
+        let contact = [("name", &contact.name), ("url", &contact.url), ("email", &contact.email)];
+        for (key, text) in contact.into_iter().filter(|(_, text)| !text.is_empty()) {
+            info["contact"][key] = json!(text);
+        }
+        if !description.is_empty() {
+            info["description"] = json!(description);
+        }
+        if !license.is_empty() {
+            info["license"] = json!({ "name": license, "identifier": license });
+        }
+        info
+    }
+
+    fn servers(&self) -> Value {
+        if self.info.servers.is_empty() {
+            return json!([{ "url": "/" }]);
+        }
+        let all = self.info.servers.iter().map(|Server { url, description }| {
+            let mut server = json!({ "url": url });
+            if !description.is_empty() {
+                server["description"] = json!(description);
+            }
+            server
+        });
+        all.collect()
+    }
+
+    /// Described tags in their order, then those that are only used.
+    fn tags(&self) -> Value {
+        let described =
+            self.info.tags.iter().map(
+                |Tag { name, description }| json!({ "name": name, "description": description }),
+            );
+        let mut used: Vec<&str> = self
             .paths
             .values()
             .flat_map(Map::values)
             .filter_map(|operation| operation.get("tags")?.as_array())
             .flatten()
             .filter_map(Value::as_str)
+            .filter(|name| !self.info.tags.iter().any(|tag| tag.name == *name))
             .collect();
-        tags.sort_unstable();
-        tags.dedup();
-        let tags: Vec<Value> = tags.into_iter().map(|name| json!({ "name": name })).collect();
-        let mut document = json!({
-            "openapi": "3.1.0",
-            "info": { "title": self.info.title, "version": self.info.version },
-            "servers": [{ "url": "/" }],
-            "tags": tags,
-            "paths": paths,
-            "components": { "schemas": schemas, "securitySchemes": self.security_schemes },
-        });
-        if !self.info.description.is_empty() {
-            document["info"]["description"] = json!(self.info.description);
-        }
-        document
+        used.sort_unstable();
+        used.dedup();
+        described.chain(used.into_iter().map(|name| json!({ "name": name }))).collect()
     }
+}
+
+/// The schema of an input as the document shows it, with what it refers to.
+pub(crate) fn input_schema<T: JsonSchema>() -> (Value, Map<String, Value>) {
+    let mut schemas = Schemas::default();
+    let mut root = schemas.input::<T>();
+    let definitions = schemas.join(&mut [&mut root]);
+    (root, definitions)
 }
 
 #[cfg(test)]

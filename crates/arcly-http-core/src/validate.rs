@@ -6,25 +6,39 @@
 mod decode;
 mod names;
 mod pairs;
+mod rules;
+mod shape;
+
+use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use decode::{decode_json, decode_urlencoded};
 pub use names::violations;
+pub use shape::{Shape, expected};
 
 use crate::problem::{Problem, kinds};
 
 /// One thing that is wrong with an input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Violation {
-    /// JSON pointer to the value: `/user/tags/0`.
+    /// JSON pointer (RFC 6901) to the value: `/user/tags/0`; empty for the whole
+    /// input.
     pub pointer: String,
-    /// The same for people: `user.tags[0]`.
+    /// The kind of fault, for programs: `required`, `unknown`, `duplicate`,
+    /// `wrong_type`, `out_of_range`, `not_an_option`, `too_short`, `too_long`,
+    /// `too_small`, `too_large`, `pattern`, ..; `invalid` for rules that the
+    /// application wrote itself.
+    pub code: Cow<'static, str>,
+    /// What is wrong, and what to do about it.
+    pub detail: String,
+    /// The same place as the pointer, for people: `user.tags[0]`.
     pub field: String,
-    /// What is wrong.
-    pub message: String,
 }
+
+/// Most unknown fields that one answer lists.
+const UNKNOWN_MAX: usize = 32;
 
 /// The client's name of one field.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +69,7 @@ pub trait Input {
 /// # Errors
 /// 422 with every violation, nested ones included.
 pub fn validate<T: garde::Validate<Context = ()> + Input>(value: &T) -> Result<(), Problem> {
-    match value.validate() {
+    match garde::with_i18n(rules::Coded, || value.validate()) {
         Ok(()) => Ok(()),
         Err(report) => Err(invalid(&violations(&report, T::FIELDS))),
     }
@@ -66,8 +80,8 @@ pub(crate) fn invalid(violations: &[Violation]) -> Problem {
     let detail = violations
         .iter()
         .map(|violation| match violation.field.as_str() {
-            "" => violation.message.clone(),
-            field => format!("{field}: {}", violation.message),
+            "" => violation.detail.clone(),
+            field => format!("{field}: {}", violation.detail),
         })
         .collect::<Vec<_>>()
         .join("; ");

@@ -183,6 +183,12 @@ impl TestApp {
         work.with_subscriber(self.capture.dispatch()).await
     }
 
+    /// What was answered outside the document so far, in words.
+    #[must_use]
+    pub fn undocumented(&self) -> Vec<String> {
+        self.launched.undocumented()
+    }
+
     /// Stops the application.
     ///
     /// # Panics

@@ -12,6 +12,7 @@
 
 mod app;
 mod capture;
+mod conform;
 mod form;
 mod request;
 mod response;

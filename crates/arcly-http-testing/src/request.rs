@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use arcly_http_web::Body;
 use arcly_http_web::app::Launched;
+use arcly_http_web::describe::Documented;
 use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE};
@@ -137,6 +138,30 @@ impl TestRequest {
         };
         let (parts, body) = answer.with_subscriber(self.capture.dispatch()).await;
         let body = body.expect("the response body is complete").to_bytes();
+        check_body(&launched, &parts, &body);
         TestResponse::new(parts.status, parts.headers, body, self.capture)
+    }
+}
+
+/// Notes what is not as documented about the body; `TestApp::finish` tells.
+fn check_body(launched: &Launched, parts: &http::response::Parts, body: &[u8]) {
+    let (Some(recorder), Some(documented)) =
+        (launched.recorder(), parts.extensions.get::<Documented>())
+    else {
+        return;
+    };
+    // What a layer has compressed is not JSON.
+    if parts.headers.contains_key(http::header::CONTENT_ENCODING) {
+        return;
+    }
+    // An answer to HEAD, and 304, have none.
+    let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Some(media_type) = media_type.filter(|_| !body.is_empty()) else { return };
+    let status = parts.status.as_u16();
+    let essence = media_type.split(';').next().unwrap_or(media_type).trim();
+    let document = launched.openapi();
+    let faults = crate::conform::faults(document, &documented.operation, status, essence, body);
+    for fault in faults {
+        recorder.note(&documented.name, &format!("answered {status}: {fault}"));
     }
 }

@@ -153,7 +153,7 @@ impl App {
             sources: ConfigSources::new(),
             sections: vec![],
             config: LaunchConfig::default(),
-            info: Info { title: "API".into(), version: "0.0.0".into(), description: String::new() },
+            info: Info { title: "API".into(), version: "0.0.0".into(), ..Info::default() },
             security: (
                 "bearer".to_owned(),
                 SecurityScheme::HttpBearer {
@@ -197,8 +197,16 @@ impl App {
 
     /// Names the API in its document.
     pub fn info(mut self, title: &str, version: &str, description: &str) -> Self {
-        self.info =
-            Info { title: title.into(), version: version.into(), description: description.into() };
+        self.info.title = title.into();
+        self.info.version = version.into();
+        self.info.description = description.into();
+        self
+    }
+
+    /// Changes what the document says of the API: licence, contact, servers,
+    /// what the tags mean.
+    pub fn document(mut self, change: impl FnOnce(&mut Info)) -> Self {
+        change(&mut self.info);
         self
     }
 
@@ -290,7 +298,7 @@ impl App {
         for declared in self.declared() {
             declared.describe(
                 &mut contract,
-                &self.security.0,
+                self.scheme(),
                 self.config.versioning.prefix(declared.route.fact.version),
             );
         }
@@ -317,8 +325,26 @@ impl App {
 
     fn contract(&self) -> Contract {
         let mut contract = Contract::new(self.info.clone());
-        contract.security_scheme(&self.security.0, &self.security.1);
+        if self.scheme().is_some() {
+            contract.security_scheme(&self.security.0, &self.security.1);
+        }
+        contract.header_everywhere(
+            "x-request-id",
+            "Identifies the request, in the log too; the client's own id if it sent a sane one.",
+        );
         contract
+    }
+
+    /// The scheme that operations name; none when nothing in the graph checks
+    /// credentials, so that none are read.
+    fn scheme(&self) -> Option<&str> {
+        let key = <dyn Authenticator as Token>::KEY;
+        let is_checked = self.root.in_order().iter().any(|module| {
+            module.providers.iter().any(|entry| {
+                entry.meta.key == key || entry.bindings.iter().any(|binding| binding.key == key)
+            })
+        });
+        is_checked.then_some(self.security.0.as_str())
     }
 
     /// Every declared route with the stages of all its levels.
@@ -380,7 +406,7 @@ impl App {
         let mut facts = HashMap::new();
         for declared in self.declared() {
             let version = table.versioning().prefix(declared.route.fact.version);
-            let of_operation = declared.describe(&mut contract, &self.security.0, version.clone());
+            let of_operation = declared.describe(&mut contract, self.scheme(), version.clone());
             facts.insert(Recorder::key(declared.route.fact), of_operation.clone());
             let path = declared.path(&version);
             let of_route = metrics.requests().operation(declared.route.fact.method, &path);
@@ -469,7 +495,12 @@ impl Declared {
         }
     }
 
-    fn describe(&self, contract: &mut Contract, scheme: &str, version: String) -> OperationFacts {
+    fn describe(
+        &self,
+        contract: &mut Contract,
+        scheme: Option<&str>,
+        version: String,
+    ) -> OperationFacts {
         let route = &self.route;
         let fact = route.fact;
         contract.add(fact.method, &self.path(&version), |operation: &mut Operation| {
@@ -479,23 +510,34 @@ impl Declared {
             operation.tags(route.tags);
             if !route.deprecated.is_empty() {
                 operation.deprecated();
+                operation.header_everywhere::<String>(
+                    "deprecation",
+                    "Since when the operation is deprecated (RFC 9745).",
+                );
+            }
+            if !route.sunset.is_empty() {
+                operation.header_everywhere::<String>(
+                    "sunset",
+                    "When the operation will be gone (RFC 8594).",
+                );
             }
             (route.describe)(operation);
-            operation.problem(&kinds::NOT_ACCEPTABLE);
-            match fact.access {
-                Access::Public => {
-                    operation.optional_security(scheme);
-                    operation.problem(&kinds::UNAUTHENTICATED);
+            // What the pipeline itself may answer, whatever the handler takes.
+            operation.problems(&[
+                &kinds::NOT_ACCEPTABLE,
+                &kinds::CONTENT_TOO_LARGE,
+                &kinds::INTERNAL,
+            ]);
+            if let Some(scheme) = scheme {
+                match fact.access {
+                    Access::Public => operation.optional_security(scheme),
+                    Access::Authenticated | Access::Can(_) => operation.security(scheme, &[]),
                 }
-                Access::Authenticated => {
-                    operation.security(scheme, &[]);
-                    operation.problem(&kinds::UNAUTHENTICATED);
-                }
-                Access::Can(action) => {
-                    operation.security(scheme, &[]);
-                    operation.problems(&[&kinds::UNAUTHENTICATED, &kinds::FORBIDDEN]);
-                    operation.extension("x-action", action.name.into());
-                }
+                operation.problems(&[&kinds::UNAUTHENTICATED, &kinds::UNAVAILABLE]);
+            }
+            if let Access::Can(action) = fact.access {
+                operation.problem(&kinds::FORBIDDEN);
+                operation.extension("x-action", action.name.into());
             }
             if is_protected(&fact.access) {
                 operation.extension("x-access", fact.access.describe().into());
@@ -635,6 +677,12 @@ impl Launched {
     #[must_use]
     pub fn undocumented(&self) -> Vec<String> {
         self.recorder.as_ref().map(Recorder::faults).unwrap_or_default()
+    }
+
+    /// Holds responses against the document, if [`App::record`] was asked.
+    #[must_use]
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// Runs the last hooks, `on_drain` then `on_shutdown`.

@@ -224,8 +224,7 @@ impl Context {
         match body.collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(too_large(self.body_limit)),
-            Err(error) if error.is::<TooSlow>() => Err(Problem::of(&kinds::REQUEST_TIMEOUT)
-                .with_header(CONNECTION, HeaderValue::from_static("close"))),
+            Err(error) if error.is::<TooSlow>() => Err(too_slow()),
             Err(error) => Err(Problem::of(&kinds::BAD_REQUEST)
                 .with_detail("the body ended before it was complete")
                 .caused_by(error)),
@@ -239,6 +238,13 @@ impl Context {
         }
         plan.build(&mut self.scoped).await.map_err(Problem::internal)
     }
+}
+
+/// The rest of the body is not waited for, so the connection is of no more use.
+pub(crate) fn too_slow() -> Problem {
+    Problem::of(&kinds::REQUEST_TIMEOUT)
+        .with_detail("the body did not arrive in time; send it at 1 KiB a second at least")
+        .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
 pub(crate) fn too_large(limit: u64) -> Problem {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arcly_http_core::contract::OperationFacts;
 use arcly_http_core::di::{DepKind, ModuleMeta, ProviderScope, RouteFact};
 use http::header::CONTENT_TYPE;
+use http_body::Body as _;
 use serde::Serialize;
 
 use crate::Response;
@@ -121,14 +122,70 @@ fn member(
 }
 
 /// Holds every response of a declared route against the document. For tests.
+///
+/// Status, media type and headers are checked where the response leaves the
+/// pipeline. Bodies may be streams, so whoever reads them checks them: the
+/// response's extensions then have a [`Documented`].
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
     facts: Arc<HashMap<usize, OperationFacts>>,
     faults: Arc<Mutex<Vec<String>>>,
 }
 
+/// Where the document describes a response. In the extensions of recorded ones.
+#[derive(Debug, Clone)]
+pub struct Documented {
+    /// JSON pointer to the operation.
+    pub operation: String,
+    /// Method, path and handler, for people.
+    pub name: String,
+}
+
 /// Most faults that are kept.
 const FAULTS_MAX: usize = 100;
+
+/// Headers that any response may have without a word in the document: what HTTP
+/// itself, proxies, browsers and the usual tower layers are about. Everything
+/// else is a part of the API.
+const PLAIN_HEADERS: &[&str] = &[
+    "age",
+    "alt-svc",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "cross-origin-embedder-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "date",
+    "expires",
+    "keep-alive",
+    "permissions-policy",
+    "pragma",
+    "referrer-policy",
+    "server",
+    "server-timing",
+    "strict-transport-security",
+    "trailer",
+    "transfer-encoding",
+    "vary",
+    "via",
+    "x-content-type-options",
+    "x-frame-options",
+    "x-request-id",
+];
+
+fn is_plain(header: &str) -> bool {
+    PLAIN_HEADERS.binary_search(&header).is_ok() || header.starts_with("access-control-")
+}
+
+/// A media type without its parameters.
+fn essence(text: &str) -> String {
+    text.split(';').next().unwrap_or(text).trim().to_lowercase()
+}
 
 impl Recorder {
     pub(crate) fn new(facts: HashMap<usize, OperationFacts>) -> Self {
@@ -140,32 +197,20 @@ impl Recorder {
         std::ptr::from_ref(fact) as usize
     }
 
-    pub(crate) fn check(&self, fact: &'static RouteFact, response: &Response) {
+    pub(crate) fn check(&self, fact: &'static RouteFact, response: &mut Response) {
         let Some(facts) = self.facts.get(&Self::key(fact)) else { return };
-        let status = response.status().as_u16();
-        // What the pipeline itself may say to anybody is not repeated for each
-        // operation.
-        if status == 500 {
-            return;
+        let name = format!("{} {} ({})", fact.method, fact.path, fact.handler);
+        for fault in faults_of(facts, response) {
+            self.note(&name, &fault);
         }
-        let media = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = |text: &str| text.split(';').next().unwrap_or(text).trim().to_lowercase();
-        let fault = match facts.statuses.iter().find(|(known, _)| *known == status) {
-            None => Some(format!("answered {status}, which is not documented")),
-            Some((_, documented)) => match media {
-                Some(sent)
-                    if !documented.iter().any(|m| *m == "*/*" || essence(m) == essence(sent)) =>
-                {
-                    Some(format!("answered {status} as {sent}, which is not documented"))
-                }
-                _ => None,
-            },
-        };
-        if let Some(fault) = fault {
-            let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-            if faults.len() < FAULTS_MAX {
-                faults.push(format!("{} {} ({}): {fault}", fact.method, fact.path, fact.handler));
-            }
+        response.extensions_mut().insert(Documented { operation: facts.pointer.clone(), name });
+    }
+
+    /// Keeps a fault of the operation `name`.
+    pub fn note(&self, name: &str, fault: &str) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if faults.len() < FAULTS_MAX {
+            faults.push(format!("{name}: {fault}"));
         }
     }
 
@@ -173,5 +218,44 @@ impl Recorder {
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn faults_of(facts: &OperationFacts, response: &Response) -> Vec<String> {
+    let status = response.status().as_u16();
+    let Some(documented) = facts.statuses.iter().find(|known| known.status == status) else {
+        return vec![format!("answered {status}, which is not documented")];
+    };
+    let mut faults = vec![];
+    let media_types = &documented.media_types;
+    match response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
+        Some(sent)
+            if !media_types
+                .iter()
+                .any(|known| *known == "*/*" || essence(known) == essence(sent)) =>
+        {
+            faults.push(format!("answered {status} as {sent}, which is not documented"));
+        }
+        None if !media_types.is_empty() && !response.body().is_end_stream() => {
+            faults.push(format!("answered {status} with a body that has no content type"));
+        }
+        _ => {}
+    }
+    for name in response.headers().keys().map(http::HeaderName::as_str) {
+        if !is_plain(name) && !documented.headers.contains(&name) {
+            faults.push(format!("answered {status} with header `{name}`, which is not documented"));
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_headers_can_be_searched() {
+        assert!(PLAIN_HEADERS.is_sorted());
+        assert!(is_plain("vary") && !is_plain("etag"));
     }
 }

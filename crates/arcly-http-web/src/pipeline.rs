@@ -372,7 +372,7 @@ impl Route {
             response.headers_mut().insert(name, value.clone());
         }
         if let Some(recorder) = &runtime.recorder {
-            recorder.check(self.fact, &response);
+            recorder.check(self.fact, &mut response);
         }
         response
     }

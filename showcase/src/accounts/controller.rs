@@ -19,9 +19,10 @@ pub(crate) struct LoginRequest {
 
 #[derive(Deserialize, JsonSchema, Validate, Input)]
 pub(crate) struct LoginUser {
-    #[garde(length(min = 1, max = 254))]
+    #[garde(length(chars, min = 1, max = 254))]
     email: String,
-    #[garde(length(min = 1, max = 1024))]
+    #[garde(length(chars, min = 1, max = 1024))]
+    #[schemars(extend("format" = "password"))]
     password: String,
 }
 
@@ -38,6 +39,7 @@ pub(crate) struct NewUser {
     #[garde(length(chars, min = 1, max = 254))]
     email: String,
     #[garde(length(chars, min = 8, max = 256))]
+    #[schemars(extend("format" = "password"))]
     password: String,
 }
 
@@ -125,6 +127,8 @@ pub(crate) struct AccountController {
 #[controller("/", tags("User and Authentication"))]
 impl AccountController {
     /// Existing user login.
+    ///
+    /// Login for existing user.
     #[post("/users/login", operation_id = "Login")]
     #[public]
     async fn login(
@@ -149,6 +153,8 @@ impl AccountController {
     }
 
     /// Register a new user.
+    ///
+    /// Name and email address must not be taken.
     #[post("/users", operation_id = "CreateUser")]
     #[public]
     async fn register(
@@ -161,7 +167,9 @@ impl AccountController {
         self.respond(user).map(Created)
     }
 
-    /// Get the current user.
+    /// Get current user.
+    ///
+    /// Gets the currently logged-in user.
     #[get("/user", operation_id = "GetCurrentUser")]
     #[authenticated]
     async fn current(&self, me: CurrentUser) -> Result<Json<UserResponse>, AccountError> {
@@ -169,7 +177,9 @@ impl AccountController {
         self.respond(user)
     }
 
-    /// Update the current user.
+    /// Update current user.
+    ///
+    /// What is missing stays; at least one field is required.
     #[put("/user", operation_id = "UpdateCurrentUser")]
     #[authenticated]
     async fn update(

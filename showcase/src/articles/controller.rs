@@ -8,6 +8,7 @@ use super::model::{
 };
 use super::store::{ArticleError, ArticleStore};
 use crate::accounts::{CurrentUser, Viewer};
+use crate::paths::Slug;
 
 #[derive(Injectable)]
 pub(crate) struct ArticleController {
@@ -27,7 +28,7 @@ fn many((articles, articles_count): (Vec<Article>, i64)) -> Json<ArticlesRespons
 impl ArticleController {
     /// Get recent articles globally.
     ///
-    /// Newest first. Use query parameters to filter results.
+    /// Newest first. Use query parameters to filter results. Auth is optional.
     #[get("/", operation_id = "GetArticles")]
     #[public]
     async fn list(
@@ -39,6 +40,8 @@ impl ArticleController {
     }
 
     /// Get recent articles from users you follow.
+    ///
+    /// Newest first. Use query parameters to limit. Auth is required.
     #[get("/feed", operation_id = "GetArticlesFeed")]
     #[authenticated]
     async fn feed(
@@ -50,6 +53,8 @@ impl ArticleController {
     }
 
     /// Create an article.
+    ///
+    /// Its slug is made from its title. Auth is required.
     #[post("/", operation_id = "CreateArticle")]
     #[authenticated]
     async fn create(
@@ -61,11 +66,13 @@ impl ArticleController {
     }
 
     /// Get an article.
+    ///
+    /// Auth is not required.
     #[get("/{slug}", operation_id = "GetArticle")]
     #[public]
     async fn show(
         &self,
-        slug: Path<String>,
+        slug: Path<Slug>,
         viewer: Viewer,
     ) -> Result<Json<ArticleResponse>, ArticleError> {
         self.articles.find(&slug, viewer.id()).await.map(one)
@@ -73,12 +80,12 @@ impl ArticleController {
 
     /// Update an article.
     ///
-    /// Only its author may. A new title gives it a new slug.
+    /// Only its author may. A new title gives it a new slug. Auth is required.
     #[put("/{slug}", operation_id = "UpdateArticle")]
     #[authenticated]
     async fn update(
         &self,
-        slug: Path<String>,
+        slug: Path<Slug>,
         me: CurrentUser,
         body: Valid<Json<UpdateArticleRequest>>,
     ) -> Result<Json<ArticleResponse>, ArticleError> {
@@ -87,30 +94,34 @@ impl ArticleController {
 
     /// Delete an article.
     ///
-    /// Only its author may.
+    /// Only its author may. Auth is required.
     #[delete("/{slug}", operation_id = "DeleteArticle")]
     #[authenticated]
-    async fn delete(&self, slug: Path<String>, me: CurrentUser) -> Result<NoContent, ArticleError> {
+    async fn delete(&self, slug: Path<Slug>, me: CurrentUser) -> Result<NoContent, ArticleError> {
         self.articles.delete(&slug, me.0).await.map(|()| NoContent)
     }
 
     /// Favorite an article.
+    ///
+    /// Doing so twice changes nothing. Auth is required.
     #[post("/{slug}/favorite", operation_id = "CreateArticleFavorite", tags("Favorites"))]
     #[authenticated]
     async fn favorite(
         &self,
-        slug: Path<String>,
+        slug: Path<Slug>,
         me: CurrentUser,
     ) -> Result<Json<ArticleResponse>, ArticleError> {
         self.articles.favorite(&slug, me.0, true).await.map(one)
     }
 
     /// Unfavorite an article.
+    ///
+    /// Doing so twice changes nothing. Auth is required.
     #[delete("/{slug}/favorite", operation_id = "DeleteArticleFavorite", tags("Favorites"))]
     #[authenticated]
     async fn unfavorite(
         &self,
-        slug: Path<String>,
+        slug: Path<Slug>,
         me: CurrentUser,
     ) -> Result<Json<ArticleResponse>, ArticleError> {
         self.articles.favorite(&slug, me.0, false).await.map(one)

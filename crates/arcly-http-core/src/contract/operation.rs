@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::problems::{self, Described, Problems};
 use super::schema::Schemas;
 use crate::problem::ProblemKind;
 
@@ -19,7 +20,11 @@ pub struct Operation {
     replies: BTreeMap<u16, Reply>,
     problems: Vec<&'static ProblemKind>,
     remapped: Option<(&'static str, Value)>,
+    /// Headers that every answer may carry.
+    headers: BTreeMap<&'static str, Value>,
     security: Vec<Value>,
+    takes_anonymous: bool,
+    needs_credentials: bool,
 }
 
 #[derive(Debug, Default)]
@@ -31,15 +36,26 @@ struct Reply {
 /// What the pipeline and the test recorder need to know of an operation.
 #[derive(Debug, Clone, Default)]
 pub struct OperationFacts {
+    /// Where it stands in the document: a JSON pointer (RFC 6901).
+    pub pointer: String,
     /// Media types of its body.
     pub consumes: Vec<&'static str>,
     /// Media types of its successful replies.
     pub produces: Vec<&'static str>,
-    /// Every documented status with its media types; none: an empty body.
-    pub statuses: Vec<(u16, Vec<&'static str>)>,
+    /// Every documented status.
+    pub statuses: Vec<StatusFacts>,
 }
 
-const PROBLEM: &str = "application/problem+json";
+/// What is documented of one status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatusFacts {
+    /// The status.
+    pub status: u16,
+    /// Its media types; none: an empty body.
+    pub media_types: Vec<&'static str>,
+    /// Its headers, in lower case, beside those that every answer has.
+    pub headers: Vec<&'static str>,
+}
 
 impl Operation {
     pub(super) fn new(schemas: Schemas) -> Self {
@@ -52,7 +68,10 @@ impl Operation {
             replies: BTreeMap::new(),
             problems: vec![],
             remapped: None,
+            headers: BTreeMap::new(),
             security: vec![],
+            takes_anonymous: false,
+            needs_credentials: false,
         }
     }
 
@@ -78,6 +97,16 @@ impl Operation {
         self.head.insert("deprecated".to_owned(), Value::Bool(true));
     }
 
+    /// Sends a header with every answer, whatever its status.
+    pub fn header_everywhere<T: JsonSchema>(
+        &mut self,
+        name: &'static str,
+        description: &'static str,
+    ) {
+        let schema = self.schemas.output::<T>();
+        self.headers.insert(name, json!({ "description": description, "schema": schema }));
+    }
+
     /// Adds an extension; the name begins with `x-`.
     pub fn extension(&mut self, name: &str, value: Value) {
         self.head.insert(name.to_owned(), value);
@@ -89,7 +118,11 @@ impl Operation {
             return;
         }
         let mut schema = schema;
-        let description = schema.as_object_mut().and_then(|map| map.remove("description"));
+        let description = match self.schemas.input_target(&schema) {
+            // The type's own words, unless the field has some.
+            Some(target) => schema.get("description").or(target.get("description")).cloned(),
+            None => schema.as_object_mut().and_then(|map| map.remove("description")),
+        };
         let mut parameter =
             json!({ "name": name, "in": location, "required": required, "schema": schema });
         if let Some(text) = description {
@@ -101,7 +134,7 @@ impl Operation {
     /// Reads a path parameter.
     pub fn path<T: JsonSchema>(&mut self, name: &str) {
         let mut schema = self.schemas.input::<T>();
-        // An empty segment does not match a route.
+        // `Path` refuses an empty segment.
         if schema["type"] == "string"
             && schema.get("minLength").is_none()
             && let Some(map) = schema.as_object_mut()
@@ -111,17 +144,65 @@ impl Operation {
         self.parameter("path", name, true, schema);
     }
 
-    /// Reads the query string into a struct: each field is a parameter.
+    /// Reads the query string into a struct: each field is a parameter, those of
+    /// flattened structs and of the variants of a composed type included.
     pub fn query<T: JsonSchema>(&mut self) {
         let schema = self.schemas.input_inline::<T>();
-        let required: Vec<&str> = schema["required"]
-            .as_array()
-            .map(|names| names.iter().filter_map(Value::as_str).collect())
-            .unwrap_or_default();
-        let properties = schema["properties"].as_object().cloned().unwrap_or_default();
-        for (name, property) in properties {
-            let is_required = required.contains(&name.as_str());
-            self.parameter("query", &name, is_required, not_null(property));
+        let mut members = vec![];
+        self.query_members(&schema, true, 0, &mut members);
+        for (name, property, required) in members {
+            self.parameter("query", &name, required, not_null(property));
+        }
+    }
+
+    fn query_members(
+        &self,
+        schema: &Value,
+        is_sure: bool,
+        depth: usize,
+        members: &mut Vec<(String, Value, bool)>,
+    ) {
+        // Types that are part of themselves do not fit into a query string.
+        const DEPTH_MAX: usize = 8;
+        if depth > DEPTH_MAX {
+            return;
+        }
+        if let Some(target) = self.schemas.input_target(schema) {
+            self.query_members(&target, is_sure, depth + 1, members);
+        }
+        let required = schema["required"].as_array();
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let is_required =
+                is_sure && required.is_some_and(|names| names.iter().any(|known| known == name));
+            match members.iter_mut().find(|(known, ..)| known == name) {
+                // The same name in several variants, such as a tag: any of them.
+                Some((_, known, known_required)) => {
+                    *known_required |= is_required;
+                    merge_constants(known, property);
+                }
+                None => members.push((name.clone(), property.clone(), is_required)),
+            }
+        }
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            self.query_members(part, is_sure, depth + 1, members);
+        }
+        for key in ["oneOf", "anyOf"] {
+            let Some(options) = schema[key].as_array() else { continue };
+            let before = members.len();
+            for option in options {
+                self.query_members(option, false, depth + 1, members);
+            }
+            // What every variant asks for is asked for.
+            for (name, _, required) in members.iter_mut().skip(before) {
+                *required = is_sure
+                    && options.iter().all(|option| {
+                        let target = self.schemas.input_target(option);
+                        let option = target.as_ref().unwrap_or(option);
+                        option["required"]
+                            .as_array()
+                            .is_some_and(|names| names.iter().any(|known| known == name))
+                    });
+            }
         }
     }
 
@@ -202,15 +283,31 @@ impl Operation {
         self.remapped = Some((media_type, schema));
     }
 
-    /// Needs credentials of a declared scheme.
+    /// Needs credentials of a declared scheme. Several schemes are alternatives.
     pub fn security(&mut self, scheme: &str, scopes: &[&str]) {
-        self.security.push(json!({ scheme: scopes }));
+        self.needs_credentials = true;
+        self.add_security(scheme, scopes);
     }
 
-    /// Reads credentials if they are there.
+    /// Reads credentials if they are there. [`Operation::security`] weighs more:
+    /// together they mean that credentials are needed.
     pub fn optional_security(&mut self, scheme: &str) {
-        self.security.push(json!({}));
-        self.security.push(json!({ scheme: [] }));
+        self.takes_anonymous = true;
+        self.add_security(scheme, &[]);
+    }
+
+    fn add_security(&mut self, scheme: &str, scopes: &[&str]) {
+        let known = self.security.iter_mut().find(|known| known.get(scheme).is_some());
+        match known.and_then(|known| known.get_mut(scheme)?.as_array_mut()) {
+            Some(known) => {
+                for scope in scopes {
+                    if !known.iter().any(|known| known == scope) {
+                        known.push(json!(scope));
+                    }
+                }
+            }
+            None => self.security.push(json!({ scheme: scopes })),
+        }
     }
 
     /// Every status that is documented so far.
@@ -223,27 +320,54 @@ impl Operation {
         all
     }
 
-    pub(super) fn finish(mut self) -> (Value, OperationFacts, Schemas) {
+    /// The entry of the document, what the pipeline needs to know of it, and the
+    /// problems that it may answer with.
+    pub(super) fn finish(mut self, problems: &mut Problems) -> (Value, OperationFacts, Schemas) {
         let mut facts = OperationFacts {
             consumes: self.body.keys().copied().collect(),
             ..OperationFacts::default()
         };
+        let mut by_status: BTreeMap<u16, Vec<&'static ProblemKind>> = BTreeMap::new();
+        for kind in &self.problems {
+            by_status.entry(kind.status).or_default().push(kind);
+        }
+        let statuses = self.statuses();
         let mut responses = Map::new();
-        for (status, reply) in &self.replies {
-            facts.statuses.push((*status, reply.content.keys().copied().collect()));
-            if (200..300).contains(status) {
+        for status in statuses {
+            let reply = self.replies.remove(&status).unwrap_or_default();
+            let kinds = by_status.remove(&status).unwrap_or_default();
+            if (200..300).contains(&status) {
                 facts.produces.extend(reply.content.keys().copied());
             }
-            let mut response = json!({ "description": reason(*status) });
+            let mut of_status = StatusFacts {
+                status,
+                media_types: reply.content.keys().copied().collect(),
+                headers: reply.headers.keys().chain(self.headers.keys()).copied().collect(),
+            };
+            let mut headers = reply.headers;
+            headers.extend(self.headers.clone());
+            let mut response = json!({ "description": reason(status) });
             if !reply.content.is_empty() {
                 response["content"] = json!(reply.content);
             }
-            if !reply.headers.is_empty() {
-                response["headers"] = json!(reply.headers);
+            if kinds.is_empty() {
+                problems::add_headers(&mut response, &headers);
+                responses.insert(status.to_string(), response);
+                facts.statuses.push(of_status);
+                continue;
             }
+            let described = Described::new(kinds, self.remapped.as_ref(), &mut self.schemas);
+            of_status.media_types.push(described.media_type());
+            of_status.headers.extend(problems::headers_of(status).iter().map(|header| header.0));
+            facts.statuses.push(of_status);
+            let is_alone = reply.content.is_empty() && headers.len() == self.headers.len();
+            let response = if is_alone {
+                problems.shared(described, &headers)
+            } else {
+                problems.beside(described, response, &headers)
+            };
             responses.insert(status.to_string(), response);
         }
-        self.add_problems(&mut responses, &mut facts);
         let mut value = self.head;
         if !self.parameters.is_empty() {
             value.insert("parameters".to_owned(), json!(self.parameters));
@@ -255,78 +379,42 @@ impl Operation {
             );
         }
         value.insert("responses".to_owned(), Value::Object(responses));
+        let mut security = self.security;
+        if self.takes_anonymous && !self.needs_credentials {
+            security.insert(0, json!({}));
+        }
         // No rule at all would mean "as the document says"; it says nothing.
-        value.insert("security".to_owned(), json!(self.security));
+        value.insert("security".to_owned(), json!(security));
         (Value::Object(value), facts, self.schemas)
-    }
-
-    /// One response for each status, whatever the number of kinds.
-    fn add_problems(&mut self, responses: &mut Map<String, Value>, facts: &mut OperationFacts) {
-        let mut by_status: BTreeMap<u16, Vec<&'static ProblemKind>> = BTreeMap::new();
-        for kind in &self.problems {
-            by_status.entry(kind.status).or_default().push(kind);
-        }
-        for (status, kinds) in by_status {
-            let mut parts = vec![self.schemas.output::<ProblemDocument>()];
-            for member in kinds.iter().flat_map(|kind| kind.members) {
-                let schema = self.schemas.output_by(member.schema);
-                parts.push(json!({ "type": "object", "properties": { member.name: schema } }));
-            }
-            let media_type = match &self.remapped {
-                Some((media_type, schema)) => {
-                    parts.push(schema.clone());
-                    *media_type
-                }
-                None => PROBLEM,
-            };
-            let schema = match parts.as_mut_slice() {
-                [only] => only.take(),
-                _ => json!({ "allOf": parts }),
-            };
-            let titles: Vec<&str> = kinds.iter().map(|kind| kind.title).collect();
-            let description = titles
-                .iter()
-                .zip(&kinds)
-                .map(|(title, kind)| format!("{title} (`{}`)", kind.type_uri))
-                .collect::<Vec<_>>()
-                .join("; ");
-            let key = status.to_string();
-            let content = json!({ "schema": schema });
-            match responses.get_mut(&key) {
-                Some(response) => response["content"][media_type] = content,
-                None => {
-                    let response =
-                        json!({ "description": description, "content": { media_type: content } });
-                    responses.insert(key, response);
-                }
-            }
-            match facts.statuses.iter_mut().find(|(known, _)| *known == status) {
-                Some((_, media)) => media.push(media_type),
-                None => facts.statuses.push((status, vec![media_type])),
-            }
-        }
     }
 }
 
-/// A problem document (RFC 9457).
-#[derive(JsonSchema)]
-#[schemars(rename = "Problem")]
-#[expect(dead_code, reason = "only its schema is used")]
-struct ProblemDocument {
-    /// Identifies the kind of problem.
-    r#type: String,
-    /// The kind, for people.
-    title: String,
-    /// The HTTP status.
-    status: u16,
-    /// What is wrong with this request.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    /// Identifies this occurrence, in the log too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<String>,
-    /// The kind, for programs.
-    code: String,
+/// One property of several variants: its constants are joined.
+fn merge_constants(known: &mut Value, more: &Value) {
+    if known == more {
+        return;
+    }
+    let constants = |schema: &Value| -> Option<Vec<Value>> {
+        match schema.get("const") {
+            Some(only) => Some(vec![only.clone()]),
+            None => schema.get("enum")?.as_array().cloned(),
+        }
+    };
+    match (constants(known), constants(more)) {
+        (Some(mut all), Some(more)) => {
+            for value in more {
+                if !all.contains(&value) {
+                    all.push(value);
+                }
+            }
+            let kind = known.get("type").cloned();
+            *known = json!({ "enum": all });
+            if let Some(kind) = kind {
+                known["type"] = kind;
+            }
+        }
+        _ => *known = json!({ "anyOf": [known.take(), more] }),
+    }
 }
 
 /// A parameter that may be missing is not sent as null.
@@ -356,7 +444,7 @@ fn not_null(mut schema: Value) -> Value {
     schema
 }
 
-fn reason(status: u16) -> &'static str {
+pub(super) fn reason(status: u16) -> &'static str {
     http::StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason())

@@ -5,15 +5,23 @@
 //! type that is the same both ways has one name; one that differs is called
 //! `Name` on the way out and `NameInput` on the way in.
 
+mod names;
+mod strict;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use percent_encoding::percent_decode_str;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
+pub(in crate::contract) use names::pascal;
+use strict::Definitions;
+
 const INPUT: &str = "#/components/input/";
 const OUTPUT: &str = "#/components/output/";
-const SHARED: &str = "#/components/schemas/";
+pub(super) const SHARED: &str = "#/components/schemas/";
 
 /// The generators and what they have made so far.
 #[derive(Debug)]
@@ -39,51 +47,87 @@ impl Default for Schemas {
 
 impl Schemas {
     pub(super) fn input<T: JsonSchema>(&mut self) -> Value {
-        let mut schema = self.input.subschema_for::<T>().to_value();
-        tidy(&mut schema, true);
-        schema
+        let schema = self.input.subschema_for::<T>().to_value();
+        self.finish(schema, true)
     }
 
     /// The schema itself, not a reference to it.
     pub(super) fn input_inline<T: JsonSchema>(&mut self) -> Value {
-        let mut schema = T::json_schema(&mut self.input).to_value();
-        tidy(&mut schema, true);
-        schema
+        let schema = T::json_schema(&mut self.input).to_value();
+        self.finish(schema, true)
+    }
+
+    /// What an input's `$ref` stands for, finished.
+    pub(super) fn input_target(&self, schema: &Value) -> Option<Value> {
+        let name = named(schema.get("$ref")?.as_str()?, INPUT)?;
+        Some(self.finish(self.input.definitions().get(&*name)?.clone(), true))
     }
 
     pub(super) fn output<T: JsonSchema>(&mut self) -> Value {
-        let mut schema = self.output.subschema_for::<T>().to_value();
-        tidy(&mut schema, false);
-        schema
+        let schema = self.output.subschema_for::<T>().to_value();
+        self.finish(schema, false)
     }
 
     pub(super) fn output_by(
         &mut self,
         make: fn(&mut SchemaGenerator) -> schemars::Schema,
     ) -> Value {
-        let mut schema = make(&mut self.output).to_value();
-        tidy(&mut schema, false);
+        let schema = make(&mut self.output).to_value();
+        self.finish(schema, false)
+    }
+
+    fn finish(&self, mut schema: Value, is_input: bool) -> Value {
+        self.definitions(is_input).whole(&mut schema);
+        tidy(&mut schema);
         schema
     }
 
-    /// Gives every definition its final name, in `document` too.
-    pub(super) fn join(&self, document: &mut Value) -> Map<String, Value> {
-        let tidied = |definitions: &Map<String, Value>, is_input| -> BTreeMap<String, Value> {
-            let mut all: BTreeMap<String, Value> =
-                definitions.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-            all.values_mut().for_each(|schema| tidy(schema, is_input));
-            all
-        };
-        let inputs = tidied(self.input.definitions(), true);
-        let outputs = tidied(self.output.definitions(), false);
+    fn definitions(&self, is_input: bool) -> Definitions<'_> {
+        let (prefix, generator) =
+            if is_input { (INPUT, &self.input) } else { (OUTPUT, &self.output) };
+        Definitions { prefix, all: generator.definitions(), closes: is_input }
+    }
 
-        // Names that mean something else on the way in than on the way out, or
-        // that refer to such a name.
+    /// Gives every definition its final name, in `documents` too.
+    pub(super) fn join(&self, documents: &mut [&mut Value]) -> Map<String, Value> {
+        let inputs: BTreeMap<&str, &Value> =
+            self.input.definitions().iter().map(|(name, schema)| (&**name, schema)).collect();
+        let outputs: BTreeMap<&str, &Value> =
+            self.output.definitions().iter().map(|(name, schema)| (&**name, schema)).collect();
+        let (input_ids, output_ids) = (names::ids(&self.input), names::ids(&self.output));
+        // A definition whose id is not known keeps the generator's name.
+        let id_of = |ids: &BTreeMap<String, String>, name: &str| {
+            ids.get(name).cloned().unwrap_or_else(|| name.to_owned())
+        };
+        let mut known = BTreeMap::new();
+        for name in inputs.keys() {
+            known.insert(id_of(&input_ids, name), (*name).to_owned());
+        }
+        for name in outputs.keys() {
+            known.insert(id_of(&output_ids, name), (*name).to_owned());
+        }
+        let finals = names::final_names(&known);
+        let final_of = |ids: &BTreeMap<String, String>, name: &str| {
+            finals.get(&id_of(ids, name)).cloned().unwrap_or_else(|| name.to_owned())
+        };
+
+        // Types that mean something else on the way in than on the way out, or
+        // that refer to such a type.
+        let output_by_id: BTreeMap<String, &Value> =
+            outputs.iter().map(|(name, schema)| (id_of(&output_ids, name), *schema)).collect();
+        let neutral = |schema: &Value| {
+            let mut schema = schema.clone();
+            rename(&mut schema, &|reference: Reference<'_>| match reference {
+                Reference::Input(name) => final_of(&input_ids, name),
+                Reference::Output(name) => final_of(&output_ids, name),
+            });
+            schema
+        };
         let mut split: BTreeSet<&str> = BTreeSet::new();
         loop {
             let before = split.len();
             for (name, input) in &inputs {
-                if let Some(output) = outputs.get(name)
+                if let Some(output) = output_by_id.get(&id_of(&input_ids, name))
                     && (neutral(input) != neutral(output) || refers_to(input, &split))
                 {
                     split.insert(name);
@@ -93,21 +137,45 @@ impl Schemas {
                 break;
             }
         }
-        let input_name = |name: &str| {
-            if split.contains(name) { format!("{name}Input") } else { name.to_owned() }
+        let final_name = |reference: Reference<'_>| match reference {
+            Reference::Input(name) => {
+                let suffix = if split.contains(name) { "Input" } else { "" };
+                format!("{}{suffix}", final_of(&input_ids, name))
+            }
+            Reference::Output(name) => final_of(&output_ids, name),
         };
-        rename(document, &input_name);
+        for document in documents {
+            rename(document, &final_name);
+        }
         let mut joined = Map::new();
-        for (name, mut schema) in outputs {
-            rename(&mut schema, &input_name);
-            joined.insert(name, schema);
+        // A type that is the same both ways is as strict as its input.
+        for (name, schema) in &outputs {
+            let mut schema = self.finish((*schema).clone(), false);
+            rename(&mut schema, &final_name);
+            joined.insert(final_name(Reference::Output(name)), schema);
         }
-        for (name, mut schema) in inputs.clone() {
-            rename(&mut schema, &input_name);
-            joined.entry(input_name(&name)).or_insert(schema);
+        for (name, schema) in &inputs {
+            let mut schema = self.finish((*schema).clone(), true);
+            rename(&mut schema, &final_name);
+            joined.insert(final_name(Reference::Input(name)), schema);
         }
+        joined.sort_keys();
         joined
     }
+}
+
+/// Where a `$ref` points to.
+#[derive(Clone, Copy)]
+enum Reference<'a> {
+    Input(&'a str),
+    Output(&'a str),
+}
+
+/// The definition's name in a reference, where it is encoded: `#[serde(rename)]`
+/// allows any text.
+fn named<'t>(target: &'t str, prefix: &str) -> Option<Cow<'t, str>> {
+    let name = percent_decode_str(target.strip_prefix(prefix)?).decode_utf8().ok()?;
+    Some(if name.contains('~') { name.replace("~1", "/").replace("~0", "~").into() } else { name })
 }
 
 fn walk(value: &Value, see: &mut impl FnMut(&str)) {
@@ -126,55 +194,36 @@ fn walk(value: &Value, see: &mut impl FnMut(&str)) {
 fn refers_to(schema: &Value, names: &BTreeSet<&str>) -> bool {
     let mut found = false;
     walk(schema, &mut |target| {
-        found |= target.strip_prefix(INPUT).is_some_and(|name| names.contains(name));
+        found |= named(target, INPUT).is_some_and(|name| names.contains(&*name));
     });
     found
 }
 
-/// The schema with both ways of referring made one, and strictness left out.
-fn neutral(schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    rename(&mut schema, &|name: &str| name.to_owned());
-    forget_strictness(&mut schema);
-    schema
-}
-
-fn forget_strictness(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            if map.get("additionalProperties") == Some(&Value::Bool(false)) {
-                map.remove("additionalProperties");
-            }
-            map.values_mut().for_each(forget_strictness);
-        }
-        Value::Array(values) => values.iter_mut().for_each(forget_strictness),
-        _ => {}
-    }
-}
-
-fn rename(value: &mut Value, input_name: &impl Fn(&str) -> String) {
+fn rename(value: &mut Value, name_of: &impl Fn(Reference<'_>) -> String) {
     match value {
         Value::Object(map) => {
             if let Some(Value::String(target)) = map.get_mut("$ref") {
-                if let Some(name) = target.strip_prefix(INPUT) {
-                    *target = format!("{SHARED}{}", input_name(name));
-                } else if let Some(name) = target.strip_prefix(OUTPUT) {
+                let name = match (named(target, INPUT), named(target, OUTPUT)) {
+                    (Some(name), _) => Some(name_of(Reference::Input(&name))),
+                    (_, Some(name)) => Some(name_of(Reference::Output(&name))),
+                    _ => None,
+                };
+                if let Some(name) = name {
                     *target = format!("{SHARED}{name}");
                 }
             }
-            map.values_mut().for_each(|value| rename(value, input_name));
+            map.values_mut().for_each(|value| rename(value, name_of));
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| rename(value, input_name)),
+        Value::Array(values) => values.iter_mut().for_each(|value| rename(value, name_of)),
         _ => {}
     }
 }
 
-/// Bounds instead of formats that only Rust knows; inputs refuse unknown
-/// fields, as the run time does.
-fn tidy(value: &mut Value, is_input: bool) {
+/// Bounds instead of formats that only Rust knows.
+fn tidy(value: &mut Value) {
     let Value::Object(map) = value else {
         if let Value::Array(values) = value {
-            values.iter_mut().for_each(|value| tidy(value, is_input));
+            values.iter_mut().for_each(tidy);
         }
         return;
     };
@@ -193,31 +242,26 @@ fn tidy(value: &mut Value, is_input: bool) {
         if let Some((minimum, maximum)) = bounds {
             map.entry("minimum").or_insert(minimum);
             map.entry("maximum").or_insert(maximum);
-            if !matches!(format.as_str(), "int32" | "int64") {
-                map.remove("format");
-            }
         }
-    }
-    if is_input
-        && map.contains_key("properties")
-        && !map.contains_key("additionalProperties")
-        && !map.contains_key("unevaluatedProperties")
-        && !map.contains_key("allOf")
-    {
-        map.insert("additionalProperties".to_owned(), Value::Bool(false));
+        let is_rusts = format.starts_with("int") || format.starts_with("uint");
+        if is_rusts && !matches!(format.as_str(), "int32" | "int64") {
+            map.remove("format");
+        }
     }
     for (name, child) in map.iter_mut() {
         match name.as_str() {
             "properties" | "$defs" | "patternProperties" => {
                 if let Value::Object(children) = child {
-                    children.values_mut().for_each(|value| tidy(value, is_input));
+                    children.values_mut().for_each(tidy);
                 }
             }
-            // Parts of a composition do not see each other's properties.
-            "allOf" => tidy(child, false),
-            "items" | "prefixItems" | "oneOf" | "anyOf" | "additionalProperties" | "not" => {
-                tidy(child, is_input);
-            }
+            "allOf"
+            | "items"
+            | "prefixItems"
+            | "oneOf"
+            | "anyOf"
+            | "additionalProperties"
+            | "not" => tidy(child),
             _ => {}
         }
     }

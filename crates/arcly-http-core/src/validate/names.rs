@@ -1,6 +1,8 @@
 //! From Rust's names to the client's.
 
-use super::{InputField, Violation};
+use std::borrow::Cow;
+
+use super::{InputField, Violation, rules};
 
 /// One step of a path.
 #[derive(Debug, Clone)]
@@ -10,7 +12,11 @@ pub(super) enum Step {
 }
 
 /// Builds a violation from a path.
-pub(super) fn violation(steps: &[Step], message: String) -> Violation {
+pub(super) fn violation(
+    steps: &[Step],
+    code: impl Into<Cow<'static, str>>,
+    detail: impl Into<String>,
+) -> Violation {
     let mut pointer = String::new();
     let mut field = String::new();
     for step in steps {
@@ -29,14 +35,15 @@ pub(super) fn violation(steps: &[Step], message: String) -> Violation {
             }
         }
     }
-    Violation { pointer, field, message }
+    Violation { pointer, code: code.into(), detail: detail.into(), field }
 }
 
 /// Every violation of a garde report, under the client's names.
 #[must_use]
 pub fn violations(report: &garde::Report, fields: &'static [InputField]) -> Vec<Violation> {
     let all = report.iter().map(|(path, error)| {
-        violation(&translate(&path.to_string(), fields), error.message().to_string())
+        let (code, detail) = rules::split(error.message());
+        violation(&translate(&path.to_string(), fields), code, detail)
     });
     all.collect()
 }
@@ -52,6 +59,14 @@ fn translate(path: &str, fields: &'static [InputField]) -> Vec<Step> {
     });
     for (part, is_index) in parts {
         if part.is_empty() {
+            continue;
+        }
+        let newtype = known
+            .filter(|_| is_index)
+            .and_then(|fields| fields.iter().find(|field| field.flat && field.rust == part));
+        if let Some(field) = newtype {
+            // The content of a newtype has no place of its own on the wire.
+            known = field.nested.map(|nested| nested());
             continue;
         }
         if is_index {

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode;
 use serde::de::value::{BorrowedStrDeserializer, Error, StringDeserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
@@ -13,10 +14,18 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 /// All pairs, grouped by key in the order of first appearance.
-pub(super) struct Pairs<'a>(std::vec::IntoIter<(Cow<'a, str>, Vec<Cow<'a, str>>)>);
+#[derive(Clone)]
+pub(super) struct Pairs<'a>(Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>);
 
 impl<'a> Pairs<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Self {
+    /// Reads pairs; `Err` is the first piece that is not UTF-8.
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, String> {
+        // The parser would replace what it cannot read.
+        for piece in bytes.split(|byte| matches!(byte, b'&' | b'=')) {
+            if percent_decode(piece).decode_utf8().is_err() {
+                return Err(String::from_utf8_lossy(piece).into_owned());
+            }
+        }
         let mut groups: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> = vec![];
         for (key, value) in form_urlencoded::parse(bytes) {
             match groups.iter_mut().find(|(known, _)| *known == key) {
@@ -24,7 +33,12 @@ impl<'a> Pairs<'a> {
                 None => groups.push((key, vec![value])),
             }
         }
-        Self(groups.into_iter())
+        Ok(Self(groups))
+    }
+
+    /// The keys with their values.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        self.0.iter().map(|(key, values)| (&**key, values.iter().map(|value| &**value).collect()))
     }
 }
 
@@ -32,7 +46,7 @@ impl<'de> Deserializer<'de> for Pairs<'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_map(Entries { rest: self.0, value: None })
+        visitor.visit_map(Entries { rest: self.0.into_iter(), value: None })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -93,8 +107,14 @@ macro_rules! parsed {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
             let text = self.one()?;
             match text.parse::<$ty>() {
-                Ok(value) => visitor.$visit(value),
-                Err(_) => Err(Error::invalid_value(Unexpected::Str(&text), &stringify!($ty))),
+                // Rust reads `+1`, JSON does not: one number, one spelling.
+                Ok(value) if !text.starts_with('+') => visitor.$visit(value),
+                Ok(_) => Err(Error::invalid_type(Unexpected::Str(&text), &stringify!($ty))),
+                // A number all the same, only not one of this type.
+                Err(_) if text.parse::<f64>().is_ok_and(|number| number.trunc() == number) => {
+                    Err(Error::invalid_value(Unexpected::Str(&text), &stringify!($ty)))
+                }
+                Err(_) => Err(Error::invalid_type(Unexpected::Str(&text), &stringify!($ty))),
             }
         }
     )*};
@@ -121,7 +141,7 @@ impl<'de> Deserializer<'de> for Values<'de> {
         match &*self.one()? {
             "true" => visitor.visit_bool(true),
             "false" => visitor.visit_bool(false),
-            other => Err(Error::invalid_value(Unexpected::Str(other), &"a boolean")),
+            other => Err(Error::invalid_type(Unexpected::Str(other), &"a boolean")),
         }
     }
 

@@ -27,12 +27,12 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Problem>) -> (u16, Vec<(String,
     let list = problem.members().get("violations").and_then(Value::as_array).cloned();
     let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
     let pairs =
-        list.unwrap_or_default().iter().map(|v| (text(v, "pointer"), text(v, "message"))).collect();
+        list.unwrap_or_default().iter().map(|v| (text(v, "pointer"), text(v, "code"))).collect();
     (problem.status().as_u16(), pairs)
 }
 
 fn json(text: &str) -> (u16, Vec<(String, String)>) {
-    refused(decode_json::<Outer>(text.as_bytes()))
+    refused(decode_json::<Outer>(text.as_bytes(), None))
 }
 
 #[test]
@@ -45,12 +45,9 @@ fn unknown_fields_are_all_named() {
 
 #[test]
 fn wrong_types_and_missing_fields_are_pointed_at() {
-    assert_eq!(
-        json(r#"{"inner":[]}"#),
-        (422, vec![("/name".into(), "this field is required".into())])
-    );
+    assert_eq!(json(r#"{"inner":[]}"#), (422, vec![("/name".into(), "required".into())]));
     assert_eq!(json(r#"{"name":"a","inner":[{"id":-1}]}"#).1[0].0, "/inner/0/id");
-    assert_eq!(json(r#"{"name":1,"inner":[]}"#).1[0], ("/name".into(), "expected a string".into()));
+    assert_eq!(json(r#"{"name":1,"inner":[]}"#).1[0], ("/name".into(), "wrong_type".into()));
     assert_eq!(json("[]").0, 422);
 }
 
@@ -59,6 +56,13 @@ fn what_is_not_json_is_malformed() {
     for text in ["", "{", "{]", r#"{"name":1,"inner":[]} x"#, "\u{feff}{}"] {
         assert_eq!(json(text).0, 400, "{text}");
     }
+}
+
+#[test]
+fn depth_is_bounded() {
+    let problem = decode_json::<Value>(&[b'['; 200], None).unwrap_err();
+    assert_eq!(problem.status(), 400);
+    assert!(problem.detail().is_some_and(|text| text.contains("too deeply")), "{problem:?}");
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,14 +74,202 @@ struct Search {
 
 #[test]
 fn queries_are_as_strict() {
-    let search: Search = decode_urlencoded(b"tag=a&tag=b&limit=3", "query").unwrap();
+    let search: Search = decode_urlencoded(b"tag=a&tag=b&limit=3", "query", None).unwrap();
     assert_eq!((search.limit, search.tag.len()), (Some(3), 2));
-    let query = |text: &str| refused(decode_urlencoded::<Search>(text.as_bytes(), "query"));
+    let query = |text: &str| refused(decode_urlencoded::<Search>(text.as_bytes(), "query", None));
     assert_eq!(query("limti=3&x=1").1.len(), 2);
     assert_eq!(query("limit=many").0, 422);
     assert_eq!(query("limit=many").1[0].0, "/limit");
     assert_eq!(query("limit=").0, 422, "empty is not missing");
     assert_eq!(query("limit=1&limit=2").0, 422);
+}
+
+#[test]
+fn every_fault_of_a_query_has_a_code() {
+    let query = |text: &[u8]| refused(decode_urlencoded::<Search>(text, "query", None));
+    for (text, pointer, code) in [
+        ("limit=many", "/limit", "wrong_type"),
+        ("limit=", "/limit", "wrong_type"),
+        ("limit=1.5", "/limit", "wrong_type"),
+        ("limit=99999999999", "/limit", "out_of_range"),
+        ("limit=-1", "/limit", "out_of_range"),
+        ("limit=1&limit=2", "/limit", "duplicate"),
+        ("x~/=1", "/x~0~1", "unknown"),
+    ] {
+        assert_eq!(query(text.as_bytes()), (422, vec![(pointer.into(), code.into())]), "{text}");
+    }
+    assert_eq!(query(b"tag=%ff"), (400, vec![]));
+    assert_eq!(query(b"tag=\xff"), (400, vec![]));
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only read")]
+struct Order {
+    note: Option<String>,
+    #[serde(flatten)]
+    page: Paging,
+    #[serde(flatten)]
+    payment: Payment,
+    parcel: Option<Parcel>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Paging {
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "by", rename_all = "camelCase")]
+#[expect(dead_code, reason = "only read")]
+enum Payment {
+    Card(Card),
+    Cash { coins: bool },
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only read")]
+struct Card {
+    number: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only read")]
+enum Parcel {
+    Weighed { grams: u32 },
+    Counted { items: Vec<Card> },
+}
+
+#[test]
+fn fields_that_serde_hides_are_refused_as_well() {
+    let shape = Shape::of::<Order>();
+    assert!(shape.is_some());
+    assert!(Shape::of::<Paging>().is_none(), "serde sees all of it");
+    let read = |text: &str| decode_json::<Order>(text.as_bytes(), shape.as_ref());
+    for text in [
+        r#"{"by":"card","number":"1"}"#,
+        r#"{"by":"cash","coins":true,"limit":3,"note":null}"#,
+        r#"{"by":"cash","coins":true,"parcel":{"grams":3}}"#,
+        r#"{"by":"cash","coins":true,"parcel":{"items":[{"number":"1"}]}}"#,
+    ] {
+        assert!(read(text).is_ok(), "{text}: {:?}", read(text));
+    }
+    for (text, pointer) in [
+        (r#"{"by":"card","number":"1","coins":true}"#, "/coins"),
+        (r#"{"by":"cash","coins":true,"x":1}"#, "/x"),
+        (r#"{"by":"cash","coins":true,"parcel":{"grams":3,"x":1}}"#, "/parcel/x"),
+        (
+            r#"{"by":"cash","coins":true,"parcel":{"items":[{"number":"1","x":2}]}}"#,
+            "/parcel/items/0/x",
+        ),
+    ] {
+        assert_eq!(refused(read(text)), (422, vec![(pointer.into(), "unknown".into())]), "{text}");
+    }
+}
+
+#[test]
+fn flattened_queries_are_read_by_their_schema() {
+    let shape = Shape::of::<Order>();
+    let read = |text: &str| decode_urlencoded::<Order>(text.as_bytes(), "query", shape.as_ref());
+    let order = read("by=cash&coins=true&limit=3").unwrap();
+    assert_eq!(order.page.limit, Some(3));
+    assert_eq!(refused(read("by=cash&coins=true&x=1")).1, [("/x".into(), "unknown".into())]);
+    assert_eq!(refused(read("by=a&by=b")).1, [("/by".into(), "duplicate".into())]);
+    assert_eq!(refused(read("by=cash&coins=true&limit=many")).0, 422);
+}
+
+#[derive(Debug, Validate)]
+struct Rules {
+    #[garde(length(min = 2))]
+    short: String,
+    #[garde(length(max = 2))]
+    long: String,
+    #[garde(range(min = 1))]
+    small: i32,
+    #[garde(range(max = 1))]
+    large: i32,
+    #[garde(email)]
+    email: String,
+    #[garde(url)]
+    url: String,
+    #[garde(pattern("^a$"))]
+    pattern: String,
+    #[garde(ascii)]
+    ascii: String,
+    #[garde(required)]
+    required: Option<u32>,
+    #[garde(custom(taken))]
+    own: u32,
+    #[garde(dive)]
+    newtype: Newtype,
+    #[garde(dive)]
+    several: Vec<Newtype>,
+}
+
+fn taken(_value: &u32, _context: &()) -> garde::Result {
+    Err(garde::Error::new("is taken"))
+}
+
+#[derive(Debug, Validate)]
+struct Newtype(#[garde(alphanumeric)] String);
+
+impl Input for Rules {
+    const FIELDS: &'static [InputField] = &[
+        InputField {
+            rust: "newtype",
+            client: "newType",
+            flat: false,
+            nested: Some(|| Newtype::FIELDS),
+        },
+        InputField {
+            rust: "several",
+            client: "several",
+            flat: false,
+            nested: Some(|| Newtype::FIELDS),
+        },
+    ];
+}
+
+impl Input for Newtype {
+    const FIELDS: &'static [InputField] =
+        &[InputField { rust: "0", client: "0", flat: true, nested: None }];
+}
+
+#[test]
+fn every_rule_has_a_code() {
+    let rules = Rules {
+        short: "a".into(),
+        long: "abc".into(),
+        small: 0,
+        large: 2,
+        email: "x".into(),
+        url: "x".into(),
+        pattern: "b".into(),
+        ascii: "ü".into(),
+        required: None,
+        own: 0,
+        newtype: Newtype("-".into()),
+        several: vec![Newtype("a".into()), Newtype("-".into())],
+    };
+    let (_, mut found) = refused(validate(&rules));
+    found.sort();
+    let expected = [
+        ("/ascii", "not_ascii"),
+        ("/email", "not_an_email_address"),
+        ("/large", "too_large"),
+        ("/long", "too_long"),
+        ("/newType", "not_alphanumeric"),
+        ("/own", "invalid"),
+        ("/pattern", "pattern"),
+        ("/required", "required"),
+        ("/several/1", "not_alphanumeric"),
+        ("/short", "too_short"),
+        ("/small", "too_small"),
+        ("/url", "not_a_url"),
+    ];
+    assert_eq!(found, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
+    let problem = validate(&rules).unwrap_err();
+    assert!(!problem.detail().unwrap().contains('\u{1f}'));
 }
 
 #[derive(Debug, Validate)]

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use arcly_http_core::contract::Operation;
 use arcly_http_core::problem::{Problem, kinds};
-use arcly_http_core::validate::{decode_json, decode_urlencoded};
+use arcly_http_core::validate::{Shape, decode_json, decode_urlencoded};
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -35,46 +35,47 @@ impl<T> Deref for Form<T> {
     }
 }
 
-const BODY_KINDS: [&arcly_http_core::problem::ProblemKind; 4] = [
+const BODY_KINDS: [&arcly_http_core::problem::ProblemKind; 5] = [
     &kinds::BAD_REQUEST,
+    &kinds::REQUEST_TIMEOUT,
     &kinds::CONTENT_TOO_LARGE,
     &kinds::UNSUPPORTED_MEDIA_TYPE,
     &kinds::INVALID_INPUT,
 ];
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Argument for Json<T> {
-    type Bound = ();
+    type Bound = Option<Shape>;
 
     fn describe(_name: &str, operation: &mut Operation) {
         operation.body::<T>("application/json", true);
         operation.problems(&BODY_KINDS);
     }
 
-    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<(), BindError> {
-        Ok(())
+    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<Option<Shape>, BindError> {
+        Ok(Shape::of::<T>())
     }
 
-    async fn extract(_bound: &(), context: &mut Context) -> Result<Self, Problem> {
+    async fn extract(shape: &Option<Shape>, context: &mut Context) -> Result<Self, Problem> {
         let bytes = context.read_body().await?;
-        decode_json(&bytes).map(Self)
+        decode_json(&bytes, shape.as_ref()).map(Self)
     }
 }
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Argument for Form<T> {
-    type Bound = ();
+    type Bound = Option<Shape>;
 
     fn describe(_name: &str, operation: &mut Operation) {
         operation.body::<T>("application/x-www-form-urlencoded", true);
         operation.problems(&BODY_KINDS);
     }
 
-    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<(), BindError> {
-        Ok(())
+    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<Option<Shape>, BindError> {
+        Ok(Shape::of::<T>())
     }
 
-    async fn extract(_bound: &(), context: &mut Context) -> Result<Self, Problem> {
+    async fn extract(shape: &Option<Shape>, context: &mut Context) -> Result<Self, Problem> {
         let bytes = context.read_body().await?;
-        decode_urlencoded(&bytes, "form").map(Self)
+        decode_urlencoded(&bytes, "form", shape.as_ref()).map(Self)
     }
 }
 
@@ -123,7 +124,11 @@ impl Argument for Bytes {
 
     fn describe(_name: &str, operation: &mut Operation) {
         operation.body_raw("*/*", false);
-        operation.problems(&[&kinds::BAD_REQUEST, &kinds::CONTENT_TOO_LARGE]);
+        operation.problems(&[
+            &kinds::BAD_REQUEST,
+            &kinds::REQUEST_TIMEOUT,
+            &kinds::CONTENT_TOO_LARGE,
+        ]);
     }
 
     fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<(), BindError> {

@@ -30,7 +30,9 @@ impl FromRequest for Caller {
     }
 
     async fn from_request(head: &Head) -> Result<Self, Problem> {
-        head.claims.clone().map(Self).ok_or_else(|| Problem::of(&kinds::UNAUTHENTICATED))
+        head.claims.clone().map(Self).ok_or_else(|| {
+            Problem::of(&kinds::UNAUTHENTICATED).with_detail("send your credentials")
+        })
     }
 }
 

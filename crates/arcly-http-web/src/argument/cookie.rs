@@ -4,6 +4,8 @@ use std::ops::Deref;
 
 use arcly_http_core::contract::Operation;
 use arcly_http_core::problem::{Problem, kinds};
+use arcly_http_core::validate::expected;
+use percent_encoding::percent_decode;
 
 use super::header::HeaderValueParse;
 use super::{Argument, BindError, Binder};
@@ -22,20 +24,22 @@ impl<T> Deref for Cookie<T> {
     }
 }
 
-/// Reads a cookie; HTTP/2 may split the header into several.
+/// Reads a cookie; HTTP/2 may split the header into several. Of several cookies
+/// of one name the first counts, which browsers send for the nearest path.
 fn read<T: HeaderValueParse>(name: &str, head: &Head) -> Result<Option<T>, Problem> {
     let headers = head.headers.get_all(http::header::COOKIE).iter();
-    for text in headers.filter_map(|value| value.to_str().ok()) {
-        for cookie in cookie::Cookie::split_parse_encoded(text).flatten() {
-            if cookie.name() == name {
-                return match T::parse_text(cookie.value()) {
-                    Some(value) => Ok(Some(value)),
-                    None => Err(malformed(name, "does not have the expected form")),
-                };
-            }
-        }
-    }
-    Ok(None)
+    let mut pairs = headers.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let found = pairs.find_map(|pair| {
+        let (found, value) = pair.split_at_checked(pair.iter().position(|byte| *byte == b'=')?)?;
+        let is_it = found.trim_ascii() == name.as_bytes();
+        is_it.then(|| value.trim_ascii().strip_prefix(b"=").unwrap_or_default().trim_ascii())
+    });
+    let Some(value) = found else { return Ok(None) };
+    let Ok(text) = percent_decode(value).decode_utf8() else {
+        return Err(malformed(name, "is not UTF-8; percent-encode the text's UTF-8 bytes"));
+    };
+    let value = T::parse_text(&text);
+    value.map(Some).ok_or_else(|| malformed(name, &format!("must be {}", expected::<T>())))
 }
 
 fn malformed(name: &str, what: &str) -> Problem {
@@ -56,7 +60,7 @@ impl<T: HeaderValueParse> Argument for Cookie<T> {
     }
 
     async fn extract(name: &&'static str, context: &mut Context) -> Result<Self, Problem> {
-        read(name, &context.head)?.map(Self).ok_or_else(|| malformed(name, "is missing"))
+        read(name, &context.head)?.map(Self).ok_or_else(|| malformed(name, "is missing; send it"))
     }
 }
 

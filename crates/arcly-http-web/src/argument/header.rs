@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use arcly_http_core::contract::Operation;
 use arcly_http_core::problem::{Problem, kinds};
+use arcly_http_core::validate::expected;
 use http::HeaderName;
 use schemars::JsonSchema;
 
@@ -47,10 +48,11 @@ fn read<T: HeaderValueParse>(name: &HeaderName, head: &Head) -> Result<Option<T>
     let mut values = head.headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(malformed(name, "is sent more than once"));
+        return Err(malformed(name, "is sent more than once; send it once"));
     }
+    // A value of bytes beyond ASCII is no text that a type could parse.
     let value = value.to_str().ok().and_then(T::parse_text);
-    value.map(Some).ok_or_else(|| malformed(name, "does not have the expected form"))
+    value.map(Some).ok_or_else(|| malformed(name, &format!("must be {}", expected::<T>())))
 }
 
 fn malformed(name: &HeaderName, what: &str) -> Problem {
@@ -71,7 +73,7 @@ impl<T: HeaderValueParse> Argument for Header<T> {
     }
 
     async fn extract(name: &HeaderName, context: &mut Context) -> Result<Self, Problem> {
-        read(name, &context.head)?.map(Self).ok_or_else(|| malformed(name, "is missing"))
+        read(name, &context.head)?.map(Self).ok_or_else(|| malformed(name, "is missing; send it"))
     }
 }
 

@@ -7,7 +7,9 @@ use http::header::CONTENT_TYPE;
 
 use super::{Argument, BindError, Binder, RawBody};
 use crate::Context;
+use crate::body::TooSlow;
 use crate::context::too_large;
+use crate::context::too_slow;
 
 /// Limits of a multipart body. The whole body is bounded by the route's
 /// `body_limit` as well.
@@ -64,12 +66,17 @@ impl Multipart {
 }
 
 fn malformed(error: multer::Error) -> Problem {
-    if let multer::Error::StreamReadFailed(cause) = &error
-        && cause.is::<http_body_util::LengthLimitError>()
-    {
-        return Problem::of(&kinds::CONTENT_TOO_LARGE);
+    if let multer::Error::StreamReadFailed(cause) = &error {
+        if cause.is::<http_body_util::LengthLimitError>() {
+            return Problem::of(&kinds::CONTENT_TOO_LARGE);
+        }
+        if cause.is::<TooSlow>() {
+            return too_slow();
+        }
     }
-    Problem::of(&kinds::BAD_REQUEST).with_detail("the multipart body is malformed").caused_by(error)
+    Problem::of(&kinds::BAD_REQUEST)
+        .with_detail("the multipart body is malformed; send all parts and the closing boundary")
+        .caused_by(error)
 }
 
 /// One part.
@@ -129,7 +136,7 @@ impl Part {
         let bytes = self.bytes().await?;
         String::from_utf8(bytes.into()).map_err(|error| {
             Problem::of(&kinds::BAD_REQUEST)
-                .with_detail("a text part is not UTF-8")
+                .with_detail("a text part is not UTF-8; send text in UTF-8")
                 .caused_by(error)
         })
     }
@@ -142,6 +149,7 @@ impl Argument for Multipart {
         operation.body_raw("multipart/form-data", true);
         operation.problems(&[
             &kinds::BAD_REQUEST,
+            &kinds::REQUEST_TIMEOUT,
             &kinds::CONTENT_TOO_LARGE,
             &kinds::UNSUPPORTED_MEDIA_TYPE,
         ]);
@@ -155,8 +163,9 @@ impl Argument for Multipart {
         let content_type = context.head.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let boundary = content_type.and_then(|text| multer::parse_boundary(text).ok());
         let Some(boundary) = boundary else {
-            return Err(Problem::of(&kinds::BAD_REQUEST)
-                .with_detail("the content type names no multipart boundary"));
+            return Err(Problem::of(&kinds::BAD_REQUEST).with_detail(
+                "the content type names no boundary; send `multipart/form-data; boundary=..`",
+            ));
         };
         let body = RawBody::extract(&(), context).await?;
         Ok(Self {

@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use arcly_http_core::contract::Operation;
 use arcly_http_core::problem::{Problem, kinds};
+use arcly_http_core::validate::expected;
 use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 
@@ -53,7 +54,9 @@ macro_rules! parsed {
     ($($ty:ty)*) => {$(
         impl PathValue for $ty {
             fn from_segment(text: Cow<'_, str>) -> Option<Self> {
-                text.parse().ok()
+                // Rust reads `+1`, JSON does not: one number, one spelling.
+                let has_sign = text.len() > 1 && text.starts_with('+');
+                text.parse().ok().filter(|_| !has_sign)
             }
             fn to_segment(&self) -> String {
                 self.to_string()
@@ -75,7 +78,7 @@ impl<T: PathValue> PathArgument for Path<T> {
 }
 
 impl<T: PathValue> Argument for Path<T> {
-    type Bound = usize;
+    type Bound = (usize, &'static str);
     const IMMEDIATE: bool = true;
 
     fn describe(name: &str, operation: &mut Operation) {
@@ -83,14 +86,24 @@ impl<T: PathValue> Argument for Path<T> {
         operation.problem(&kinds::NOT_FOUND);
     }
 
-    fn bind(name: &'static str, binder: &Binder<'_>) -> Result<usize, BindError> {
+    fn bind(name: &'static str, binder: &Binder<'_>) -> Result<Self::Bound, BindError> {
         parameter_position(binder.route().path, name)
+            .map(|position| (position, name))
             .ok_or(BindError::Name { name, reason: "the path has no such parameter".to_owned() })
     }
 
-    async fn extract(position: &usize, context: &mut Context) -> Result<Self, Problem> {
+    async fn extract(
+        (position, name): &Self::Bound,
+        context: &mut Context,
+    ) -> Result<Self, Problem> {
         let raw = context.head.parameter_at(*position).unwrap_or_default();
-        let text = percent_decode_str(raw).decode_utf8().ok();
-        text.and_then(T::from_segment).map(Self).ok_or_else(|| Problem::of(&kinds::NOT_FOUND))
+        // The document says so too: `minLength: 1`.
+        let text = percent_decode_str(raw).decode_utf8().ok().filter(|text| !text.is_empty());
+        text.and_then(T::from_segment).map(Self).ok_or_else(|| {
+            Problem::of(&kinds::NOT_FOUND).with_detail(format!(
+                "there is no such resource: path parameter `{name}` must be {}",
+                expected::<T>()
+            ))
+        })
     }
 }

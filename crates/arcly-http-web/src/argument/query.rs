@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use arcly_http_core::contract::Operation;
 use arcly_http_core::problem::{Problem, kinds};
-use arcly_http_core::validate::decode_urlencoded;
+use arcly_http_core::validate::{Shape, decode_urlencoded};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -23,7 +23,7 @@ impl<T> Deref for Query<T> {
 }
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Argument for Query<T> {
-    type Bound = ();
+    type Bound = Option<Shape>;
     const IMMEDIATE: bool = true;
 
     fn describe(_name: &str, operation: &mut Operation) {
@@ -32,12 +32,12 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Argument for Query<T> {
         operation.problem(&kinds::INVALID_INPUT);
     }
 
-    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<(), BindError> {
-        Ok(())
+    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<Option<Shape>, BindError> {
+        Ok(Shape::of::<T>())
     }
 
-    async fn extract(_bound: &(), context: &mut Context) -> Result<Self, Problem> {
+    async fn extract(shape: &Option<Shape>, context: &mut Context) -> Result<Self, Problem> {
         let query = context.head.uri.query().unwrap_or_default();
-        decode_urlencoded(query.as_bytes(), "query").map(Self)
+        decode_urlencoded(query.as_bytes(), "query", shape.as_ref()).map(Self)
     }
 }

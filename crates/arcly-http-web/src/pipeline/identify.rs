@@ -90,7 +90,12 @@ fn unauthenticated(scheme: &str, error: &str) -> Problem {
     let challenge =
         if error.is_empty() { scheme.to_owned() } else { format!("{scheme} error=\"{error}\"") };
     let value = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
-    Problem::of(&kinds::UNAUTHENTICATED).with_header(WWW_AUTHENTICATE, value)
+    let detail = if error.is_empty() {
+        format!("send `authorization: {scheme} ..` with your credentials")
+    } else {
+        format!("the credentials are not valid; send `authorization: {scheme} ..` with valid ones")
+    };
+    Problem::of(&kinds::UNAUTHENTICATED).with_detail(detail).with_header(WWW_AUTHENTICATE, value)
 }
 
 /// Stage 6: the access rule.

@@ -65,6 +65,9 @@ impl Reply for Ranged {
         operation.reply_raw(200, "*/*");
         operation.reply_raw(206, "*/*");
         operation.reply_header::<String>(206, "content-range", "Which bytes these are.");
+        for status in [200, 206] {
+            operation.reply_header::<String>(status, "accept-ranges", "Always `bytes`.");
+        }
         operation.problem(&kinds::RANGE_NOT_SATISFIABLE);
     }
 

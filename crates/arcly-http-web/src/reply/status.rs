@@ -42,6 +42,11 @@ pub struct Accepted<T>(pub T);
 impl<T: Serialize + JsonSchema> Reply for Created<Json<T>> {
     fn describe(operation: &mut Operation) {
         operation.reply::<T>(201, "application/json");
+        operation.reply_header::<String>(
+            201,
+            "location",
+            "Where the new resource is, if it has a place of its own.",
+        );
     }
 
     fn reply(self, head: &Head) -> Result<Response, Problem> {

@@ -23,7 +23,7 @@ enum Thing {
 
 /// `user` and `editor` are good tokens.
 #[derive(Injectable)]
-struct Tokens;
+pub(super) struct Tokens;
 
 impl Authenticator for Tokens {
     fn schemes(&self) -> &'static [&'static str] {
@@ -111,6 +111,11 @@ impl Guard for Gate {
 struct Stamp;
 
 impl Interceptor for Stamp {
+    fn describe(operation: &mut Operation) {
+        operation.header_everywhere::<u32>("x-stamp", "Says that it was stamped.");
+        operation.header_everywhere::<u32>("x-layer", "Set by the layer beside it.");
+    }
+
     async fn around(&self, context: &mut Context, next: Next<'_>) -> Result<Response, Problem> {
         let mut response = next.run(context).await?;
         response.headers_mut().insert("x-stamp", "1".parse().map_err(Problem::internal)?);

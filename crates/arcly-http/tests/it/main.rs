@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod framing;
+mod bad_input;
 mod configuration;
+mod framing;
 mod graph;
 mod http_api;
 mod problem_derive;
+mod recorder;
 mod server;
 mod testing_kit;
 mod ui;
