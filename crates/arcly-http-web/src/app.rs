@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arcly_http_core::access::{Access, Authenticator};
 use arcly_http_core::config::{Config, ConfigErrors, ConfigSources, Loaded, SectionMeta};
@@ -13,7 +13,7 @@ use arcly_http_core::di::{
     Builder, ControllerMeta, FrozenDiContainer, Host, Instance, LaunchError, LaunchLimits, Module,
     ModuleMeta, Qualifier, RouteFact, ShutdownReport, Token, Unqualified, proof,
 };
-use arcly_http_core::observe::{Metrics, OperationMetrics};
+use arcly_http_core::observe::{HealthCheck, Metrics, OperationMetrics};
 use arcly_http_core::problem::kinds;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue};
@@ -404,12 +404,14 @@ impl App {
         let mut table = Table::new(self.config.versioning.clone());
         let metrics = container.get::<Metrics>().map_or_else(Metrics::new, |own| (*own).clone());
         let mut facts = HashMap::new();
+        let mut operations = vec![];
         for declared in self.declared() {
             let version = table.versioning().prefix(declared.route.fact.version);
             let of_operation = declared.describe(&mut contract, self.scheme(), version.clone());
             facts.insert(Recorder::key(declared.route.fact), of_operation.clone());
             let path = declared.path(&version);
             let of_route = metrics.requests().operation(declared.route.fact.method, &path);
+            operations.push((declared.line(table.versioning()), Arc::clone(&of_route)));
             let body_limit = self.config.body_limit;
             let built = declared.build(container, of_operation, body_limit, of_route);
             let route = built.map_err(|source| AppError::Bind {
@@ -445,6 +447,10 @@ impl App {
             container: container.clone(),
             openapi: Arc::new(openapi),
             recorder,
+            root: self.root,
+            operations: operations.into(),
+            health_checks: container.get_all::<dyn HealthCheck>().into(),
+            since: Instant::now(),
             config: self.config,
         })
     }
@@ -639,6 +645,10 @@ pub struct Launched {
     container: FrozenDiContainer,
     openapi: Arc<serde_json::Value>,
     recorder: Option<Recorder>,
+    root: &'static ModuleMeta,
+    operations: Arc<[(RouteLine, Arc<OperationMetrics>)]>,
+    health_checks: Arc<[Arc<dyn HealthCheck>]>,
+    since: Instant,
     pub(crate) config: LaunchConfig,
 }
 
@@ -665,6 +675,26 @@ impl Launched {
     #[must_use]
     pub fn openapi(&self) -> &serde_json::Value {
         &self.openapi
+    }
+
+    /// The root module.
+    pub(crate) fn root(&self) -> &'static ModuleMeta {
+        self.root
+    }
+
+    /// Every declared route, with what was counted of it.
+    pub(crate) fn operations(&self) -> &[(RouteLine, Arc<OperationMetrics>)] {
+        &self.operations
+    }
+
+    /// All providers that are bound to `dyn HealthCheck`.
+    pub(crate) fn health_checks(&self) -> &[Arc<dyn HealthCheck>] {
+        &self.health_checks
+    }
+
+    /// How long ago the application was launched.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// The application's metrics: its own provider, if the graph has one.

@@ -5,6 +5,7 @@
 //! list of stages ([`pipeline`]); declared routes are dispatched by our own
 //! table, whatever else an application mounts goes to its tower service.
 
+pub mod admin;
 pub mod app;
 pub mod argument;
 pub mod body;

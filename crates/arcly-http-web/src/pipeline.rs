@@ -45,6 +45,7 @@ use crate::stage::{AnyFilter, AnyGuard, AnyInterceptor, LayerService, Next};
 use crate::{Body, Context, Head, Response};
 
 pub(crate) use layered::apply_layers;
+pub(crate) use render::problem as render_problem;
 
 /// Everything that a request needs, frozen at launch.
 pub(crate) struct Runtime {

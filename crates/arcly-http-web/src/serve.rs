@@ -16,13 +16,15 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use connection::Target;
 use limit::Places;
 pub(crate) use meter::OpenRequest;
 use owner::Owner;
 use watchdog::Limits;
 pub(crate) use watchdog::RATE_MIN;
 
-use crate::app::{AppError, Launched};
+use crate::admin::Admin;
+use crate::app::{AppError, LaunchConfig, Launched};
 
 /// Opens a listener.
 ///
@@ -44,21 +46,47 @@ pub struct Drained {
 }
 
 /// Serves until `stop` resolves, then lets running requests finish within
-/// [`crate::app::LaunchConfig::drain`] and cuts those that do not. No connection
-/// is left when it returns.
+/// [`LaunchConfig::drain`] and cuts those that do not. No connection is left when it
+/// returns.
 pub async fn serve(
     app: &Launched,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> Drained {
+    run(Target::App(Arc::clone(&app.runtime)), &app.config, listener, stop).await
+}
+
+/// Serves probes, metrics and the console until `stop` resolves.
+pub async fn serve_admin(
+    admin: &Arc<Admin>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Drained {
+    let config = LaunchConfig {
+        drain: Duration::from_secs(1),
+        connections_max: ADMIN_CONNECTIONS_MAX,
+        ..LaunchConfig::default()
+    };
+    run(Target::Admin(Arc::clone(admin)), &config, listener, stop).await
+}
+
+/// Most connections of the admin listener at a time.
+const ADMIN_CONNECTIONS_MAX: usize = 256;
+
+async fn run(
+    target: Target,
+    config: &LaunchConfig,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Drained {
     let owner = Owner::new();
     let limits = Limits {
-        header: app.config.header_timeout,
-        body: app.config.body_timeout,
-        keep_alive: app.config.keep_alive,
-        write: app.config.write_timeout,
+        header: config.header_timeout,
+        body: config.body_timeout,
+        keep_alive: config.keep_alive,
+        write: config.write_timeout,
     };
-    let places = Places::new(app.config.connections_max, app.config.address_connections_max);
+    let places = Places::new(config.connections_max, config.address_connections_max);
     let mut stop = pin!(stop);
     loop {
         let (socket, peer) = tokio::select! {
@@ -84,8 +112,8 @@ pub async fn serve(
                 continue;
             }
         };
-        let runtime = Arc::clone(&app.runtime);
-        let connection = connection::serve(socket, Some(peer), runtime, owner.clone(), limits);
+        let target = target.clone();
+        let connection = connection::serve(socket, Some(peer), target, owner.clone(), limits);
         owner.tasks.spawn(async move {
             connection.await;
             drop(place);
@@ -94,7 +122,7 @@ pub async fn serve(
     drop(listener);
     owner.tasks.close();
     owner.drain();
-    if tokio::time::timeout(app.config.drain, owner.tasks.wait()).await.is_ok() {
+    if tokio::time::timeout(config.drain, owner.tasks.wait()).await.is_ok() {
         return Drained { cut: 0 };
     }
     let busy = owner.tasks.len();

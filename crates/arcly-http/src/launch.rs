@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use arcly_http_macros::Config;
+use arcly_http_web::admin::Admin;
 use arcly_http_web::app::AppError;
 use arcly_http_web::{App, describe, serve};
 use tracing_subscriber::EnvFilter;
@@ -15,6 +16,10 @@ pub struct ServerConfig {
     /// Address to listen on.
     #[config(default = "127.0.0.1:3000", env = "LISTEN", flag = "listen")]
     pub listen: SocketAddr,
+    /// Address of probes, metrics and console. They ask nobody who they are, so it
+    /// should be one that only operators reach.
+    #[config(default = "127.0.0.1:3001", env = "ADMIN", flag = "admin")]
+    pub admin: SocketAddr,
     /// Which log lines are written, as in `info,my_app=debug`.
     #[config(default = "info", env = "LOG", flag = "log")]
     pub log: String,
@@ -59,12 +64,43 @@ async fn run(app: App) -> Result<(), AppError> {
     let config = all.read::<ServerConfig>()?;
     start_logging(&config);
     tracing::info!(profile = %all.profile(), "starting");
+    let admin = Admin::new();
+    let admin_listener = serve::listen(config.admin).await?;
+    let admin_addr = admin_listener.local_addr().unwrap_or(config.admin);
+    tracing::info!(console = %format!("http://{admin_addr}/"), "probes and metrics");
+    // Probes answer while the application is built and until it has stopped.
+    let (stop_admin, admin_stopped) = tokio::sync::oneshot::channel::<()>();
+    let application = async {
+        let result = run_application(app, config.listen, &admin).await;
+        drop(stop_admin);
+        result
+    };
+    let console = serve::serve_admin(&admin, admin_listener, async {
+        let _ = admin_stopped.await;
+    });
+    let (result, _) = tokio::join!(application, console);
+    result
+}
+
+async fn run_application(app: App, listen: SocketAddr, admin: &Admin) -> Result<(), AppError> {
     let routes = app.routes().len();
     let launched = app.launch().await?;
-    let listener = serve::listen(config.listen).await?;
-    let addr = listener.local_addr().unwrap_or(config.listen);
+    let listener = match serve::listen(listen).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            launched.shutdown().await;
+            return Err(error);
+        }
+    };
+    let addr = listener.local_addr().unwrap_or(listen);
     tracing::info!(%addr, routes, docs = %format!("http://{addr}/docs"), "listening");
-    let drained = serve::serve(&launched, listener, stop_signal()).await;
+    admin.started(&launched);
+    let drained = serve::serve(&launched, listener, async {
+        stop_signal().await;
+        admin.draining();
+        tracing::info!("stopping");
+    })
+    .await;
     let report = launched.shutdown().await;
     for (provider, hook, reason) in &report.failures {
         tracing::warn!(provider, hook, reason, "a hook failed while stopping");

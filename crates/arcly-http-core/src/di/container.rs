@@ -517,6 +517,15 @@ impl FrozenDiContainer {
         self.inner.ready.get(key)?.first()?.downcast()
     }
 
+    /// Every provider that is bound to a `many` trait.
+    #[must_use]
+    pub fn get_all<T>(&self) -> Vec<Arc<T>>
+    where
+        T: ?Sized + super::Token + Send + Sync + 'static,
+    {
+        self.inner.ready.get(&T::KEY).into_iter().flatten().filter_map(Instance::downcast).collect()
+    }
+
     /// A singleton, by key; what generated code uses while mounting routes.
     #[must_use]
     pub fn get_keyed<T: ?Sized + Send + Sync + 'static>(&self, key: &Key) -> Option<Arc<T>> {

@@ -53,7 +53,7 @@ fn log(problem: &Problem) {
 
 /// A problem document (RFC 9457). The instance is the request id, by which the
 /// log can be searched.
-pub(super) fn problem(problem: &Problem, request_id: &RequestId) -> Response {
+pub(crate) fn problem(problem: &Problem, request_id: &RequestId) -> Response {
     let mut instance = String::with_capacity(80);
     instance.push_str("urn:request:");
     instance.push_str(request_id.as_str());

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arcly_http_core::problem::Problem;
+use arcly_http_core::scope::RequestId;
 use http::Version;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,8 +20,9 @@ use super::io::Metered;
 use super::meter::{Meter, OpenRequest};
 use super::owner::{CUT, DRAINING, Owner, RUNNING, Watch};
 use super::watchdog::{Limits, Watchdog};
+use crate::admin::Admin;
 use crate::context::Seen;
-use crate::pipeline::{Answer, Runtime, begin, refuse};
+use crate::pipeline::{Answer, Runtime, begin, refuse, render_problem};
 use crate::{Body, Response};
 
 /// Serves one connection until it ends, is idle or slow for too long, or the
@@ -28,7 +30,7 @@ use crate::{Body, Response};
 pub(super) async fn serve<S>(
     socket: S,
     peer: Option<SocketAddr>,
-    runtime: Arc<Runtime>,
+    target: Target,
     owner: Owner,
     limits: Limits,
 ) where
@@ -49,7 +51,7 @@ pub(super) async fn serve<S>(
             Some(Ok(Err(_)) | Err(_)) | None => return,
         }
     };
-    let service = Service { runtime, peer, body_timeout: limits.body, meter: Arc::clone(&meter) };
+    let service = Service { target, peer, body_timeout: limits.body, meter: Arc::clone(&meter) };
     let watchdog = Watchdog::new(meter, limits, is_http2);
     let socket = TokioIo::new(socket);
     let ended = if is_http2 {
@@ -116,9 +118,16 @@ where
     .await
 }
 
+/// Who answers on a listener.
+#[derive(Clone)]
+pub(super) enum Target {
+    App(Arc<Runtime>),
+    Admin(Arc<Admin>),
+}
+
 /// The pipeline, as hyper calls it.
 struct Service {
-    runtime: Arc<Runtime>,
+    target: Target,
     peer: Option<SocketAddr>,
     body_timeout: Duration,
     meter: Arc<Meter>,
@@ -148,9 +157,13 @@ impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Service {
         let open = self.meter.open();
         let request = request.map(|body| Body::incoming(body, self.body_timeout));
         let seen = Seen::of(request.headers());
-        let answer = match self.refuse(&request, seen) {
-            Ok(()) => begin(&self.runtime, request, seen, self.peer),
-            Err(problem) => refuse(&self.runtime, &request, seen, &problem),
+        let answer = match (self.refuse(&request, seen), &self.target) {
+            (Ok(()), Target::App(runtime)) => begin(runtime, request, seen, self.peer),
+            (Err(problem), Target::App(runtime)) => refuse(runtime, &request, seen, &problem),
+            (Ok(()), Target::Admin(admin)) => admin.answer(&request),
+            (Err(problem), Target::Admin(_)) => {
+                Answer::Ready(Some(render_problem(&problem, &RequestId::fresh())))
+            }
         };
         Answering { answer, open: Some(open) }
     }

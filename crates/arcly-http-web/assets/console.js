@@ -1,0 +1,119 @@
+"use strict";
+
+const element = (name, attributes = {}, ...children) => {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+};
+
+const drawn = (name, attributes = {}, text = "") => {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.textContent = text;
+  return made;
+};
+
+const last = (path) => path.replace(/[\w]+::/g, "");
+
+function table(target, heads, rows) {
+  const head = element("tr", {}, ...heads.map((h) => element("th", h.number ? { class: "number" } : {}, h.text)));
+  const body = rows.map((row) =>
+    element("tr", {}, ...row.map((cell, at) => element("td", heads[at].number ? { class: "number" } : {}, cell))));
+  document.getElementById(target).replaceChildren(head, ...body);
+}
+
+const code = (text) => element("code", {}, text);
+
+function routes(list) {
+  const heads = [{ text: "Method" }, { text: "Path" }, { text: "Access" }, { text: "Handler" },
+    { text: "Requests", number: true }, { text: "Failed", number: true }, { text: "Mean", number: true }];
+  table("routes", heads, list.map(({ route, count, failures, mean_ms }) => [
+    code(route.method),
+    code(route.path),
+    route.access,
+    element("span", { title: route.place }, last(route.handler)),
+    String(count),
+    element("span", failures ? { class: "bad" } : {}, String(failures)),
+    count ? `${mean_ms.toFixed(2)} ms` : "",
+  ]));
+}
+
+function config(list) {
+  table("config", [{ text: "Key" }, { text: "Value" }, { text: "From" }],
+    list.map((entry) => [code(entry.key), code(String(entry.value ?? "")), String(entry.origin ?? "")]));
+}
+
+// Modules in columns: one that imports stands to the left of what it imports.
+function graph(modules) {
+  const byName = new Map(modules.map((module) => [module.name, module]));
+  const depth = new Map();
+  const walk = (name, at) => {
+    if ((depth.get(name) ?? -1) >= at) return;
+    depth.set(name, at);
+    for (const next of byName.get(name)?.imports ?? []) walk(next, at + 1);
+  };
+  const imported = new Set(modules.flatMap((module) => module.imports));
+  for (const module of modules) if (!imported.has(module.name)) walk(module.name, 0);
+  const columns = [];
+  for (const module of modules) (columns[depth.get(module.name) ?? 0] ??= []).push(module);
+
+  const wide = 240, gap = 70, row = 17;
+  const place = new Map();
+  let high = 0;
+  columns.forEach((column, x) => {
+    let y = 10;
+    for (const module of column) {
+      const tall = 26 + module.members.length * row;
+      place.set(module.name, { x: 10 + x * (wide + gap), y, tall });
+      y += tall + 18;
+    }
+    high = Math.max(high, y);
+  });
+  const svg = drawn("svg", { width: columns.length * (wide + gap), height: high, role: "img" });
+  const marker = drawn("marker", { id: "tip", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto" });
+  marker.append(drawn("path", { d: "M0 0L8 4L0 8z" }));
+  svg.append(marker);
+  for (const module of modules) {
+    const from = place.get(module.name);
+    for (const name of module.imports) {
+      const to = place.get(name);
+      if (!to) continue;
+      const [x1, y1, x2, y2] = [from.x + wide, from.y + 13, to.x, to.y + 13];
+      const bend = Math.max(30, Math.abs(x2 - x1) / 2);
+      svg.append(drawn("path", { d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, "marker-end": "url(#tip)" }));
+    }
+  }
+  for (const module of modules) {
+    const { x, y, tall } = place.get(module.name);
+    svg.append(drawn("rect", { x, y, width: wide, height: tall, rx: 4 }));
+    svg.append(drawn("text", { x: x + 8, y: y + 17, class: "name" }, last(module.name) + (module.global ? " (global)" : "")));
+    module.members.forEach((member, at) => {
+      const mark = module.exports.includes(member.name) ? "◆ " : "  ";
+      const label = mark + last(member.name);
+      const text = drawn("text", { x: x + 12, y: y + 34 + at * row }, label.length > 34 ? label.slice(0, 33) + "…" : label);
+      text.append(drawn("title", {}, `${member.kind} ${member.name} (${member.scope})`));
+      svg.append(text);
+    });
+  }
+  document.getElementById("graph").replaceChildren(svg);
+}
+
+async function show() {
+  const data = await (await fetch("console.json")).json();
+  document.title = `${data.title}: console`;
+  document.getElementById("title").textContent = data.title;
+  document.getElementById("summary").textContent =
+    `version ${data.version}, up ${data.uptime_s} s, ${data.active} requests in progress`;
+  routes(data.routes);
+  config(data.config);
+  graph(data.modules);
+  const ready = await (await fetch("readyz")).json();
+  const checks = (ready.checks ?? []).map((check) =>
+    element("span", { class: check.healthy ? "good" : "bad", title: check.fault ?? "" }, ` ${check.name}`));
+  document.getElementById("checks").replaceChildren(
+    element("span", { class: ready.status === "ready" ? "good" : "bad" }, ready.status), ...checks);
+}
+
+show();
+setInterval(show, 5000);

@@ -1,0 +1,125 @@
+//! The admin listener: probes, metrics and the console, on a port of their own.
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/livez` | 200 while the process serves; depends on nothing |
+//! | `/startupz` | 503 until the application is launched |
+//! | `/readyz` | 503 before that, while it drains, and while a critical check fails |
+//! | `/metrics` | the metrics, for Prometheus |
+//! | `/` | the console, a page for people |
+//!
+//! It has no access rule, so it listens on the loopback address unless told
+//! otherwise.
+
+mod console;
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arcly_http_core::observe::{HealthReport, check_all};
+use arcly_http_core::problem::{Problem, kinds};
+use arcly_http_core::scope::RequestId;
+use http::header::{ALLOW, CACHE_CONTROL, HeaderValue};
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::app::Launched;
+use crate::pipeline::{Answer, render_problem};
+use crate::reply::with_type;
+use crate::{Body, Response};
+
+/// What the admin listener shows: nothing but probes until the application is
+/// launched.
+#[derive(Debug, Default)]
+pub struct Admin {
+    phase: AtomicU8,
+    app: OnceLock<Launched>,
+}
+
+const STARTING: u8 = 0;
+const READY: u8 = 1;
+const DRAINING: u8 = 2;
+
+impl Admin {
+    /// The admin side of an application that is not launched yet.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// The application is launched and serves from now on.
+    pub fn started(&self, app: &Launched) {
+        if self.app.set(app.clone()).is_ok() {
+            self.phase.store(READY, Ordering::SeqCst);
+        }
+    }
+
+    /// The application takes no more work: `/readyz` says so.
+    pub fn draining(&self) {
+        self.phase.store(DRAINING, Ordering::SeqCst);
+    }
+
+    /// Answers one request.
+    pub(crate) fn answer(self: &Arc<Self>, request: &http::Request<Body>) -> Answer {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let allow = HeaderValue::from_static("GET, HEAD");
+            let problem = Problem::of(&kinds::METHOD_NOT_ALLOWED).with_header(ALLOW, allow);
+            return now(render_problem(&problem, &RequestId::fresh()));
+        }
+        let app = self.app.get();
+        match (request.uri().path(), app) {
+            ("/livez", _) => now(status(StatusCode::OK, &json!({ "status": "live" }))),
+            ("/startupz", Some(_)) => now(status(StatusCode::OK, &json!({ "status": "started" }))),
+            ("/startupz", None) => now(unavailable(&json!({ "status": "starting" }))),
+            ("/readyz", _) => {
+                let admin = Arc::clone(self);
+                Answer::Later(Box::pin(async move { admin.readiness().await }))
+            }
+            ("/metrics", Some(app)) => now(with_type(
+                app.metrics().encode(),
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            )),
+            (path, app) => match console::find(path, app) {
+                Some(response) => now(response),
+                None if app.is_none() => now(unavailable(&json!({ "status": "starting" }))),
+                None => {
+                    let problem = Problem::of(&kinds::ROUTE_NOT_FOUND);
+                    now(render_problem(&problem, &RequestId::fresh()))
+                }
+            },
+        }
+    }
+
+    async fn readiness(&self) -> Response {
+        let phase = || self.phase.load(Ordering::SeqCst);
+        let app = match (phase(), self.app.get()) {
+            (READY, Some(app)) => app,
+            (STARTING, _) | (_, None) => return unavailable(&json!({ "status": "starting" })),
+            _ => return unavailable(&json!({ "status": "draining" })),
+        };
+        let checks: Vec<HealthReport> = check_all(app.health_checks()).await;
+        let is_fit = checks.iter().all(|check| check.healthy || !check.critical);
+        match (is_fit, phase()) {
+            (true, READY) => {
+                status(StatusCode::OK, &json!({ "status": "ready", "checks": checks }))
+            }
+            (true, _) => unavailable(&json!({ "status": "draining" })),
+            (false, _) => unavailable(&json!({ "status": "unfit", "checks": checks })),
+        }
+    }
+}
+
+fn now(response: Response) -> Answer {
+    Answer::Ready(Some(response))
+}
+
+fn unavailable(body: &serde_json::Value) -> Response {
+    status(StatusCode::SERVICE_UNAVAILABLE, body)
+}
+
+fn status(status: StatusCode, body: &serde_json::Value) -> Response {
+    let mut response = with_type(body.to_string(), "application/json");
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
