@@ -205,6 +205,10 @@ pub struct ModuleMeta {
 pub trait Module: 'static {
     /// Its metadata.
     const META: &'static ModuleMeta;
+    /// Whether the graph below it is proved where it is declared, as
+    /// `#[module(root, ..)]` does; `#[arcly_http::main]` then does not prove it
+    /// once more.
+    const PROVED: bool = false;
 }
 
 /// Something that a module can list in `providers(..)`.

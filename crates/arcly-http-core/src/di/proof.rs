@@ -5,6 +5,11 @@
 //! [`PROVIDERS_MAX`], [`ROUTES_MAX`]), look-ups go through open addressing, and
 //! the searches keep their own stacks. All faults are collected into one text,
 //! so that a compile shows everything that is wrong.
+//!
+//! Constant evaluation interprets unoptimised code, 0.1 µs a step and a few µs a
+//! call, so that loops over bytes or over all modules are what costs. Keys are
+//! compared by hash alone, and what is asked once per dependency is worked out
+//! once per module or provider. `scripts/proof-cost` measures the whole.
 
 mod access;
 mod providers;
@@ -14,7 +19,7 @@ mod text;
 pub use text::Report;
 
 use super::key::Key;
-use super::meta::{ModuleMeta, ProviderMeta};
+use super::meta::{ModuleMeta, ProviderMeta, ProviderScope};
 use text::Text;
 
 /// Modules in one application.
@@ -26,6 +31,7 @@ pub const ROUTES_MAX: usize = 4096;
 
 const NONE: u16 = u16::MAX;
 const TABLE: usize = 8192;
+const MODULE_TABLE: usize = 1024;
 
 /// One name that a module provides.
 #[derive(Clone, Copy)]
@@ -39,12 +45,23 @@ struct Record {
     next: u16,
     /// The record of the provider's own name.
     node: u16,
+    scope: ProviderScope,
 }
 
 struct Proof {
+    /// Imports first; the root is the last.
     modules: [Option<&'static ModuleMeta>; MODULES_MAX],
     module_count: usize,
+    /// By key: the order in which a module was first met.
+    module_table: [u16; MODULE_TABLE],
+    /// By that order: the hash of the module's key, and its place in `modules`,
+    /// which is [`NONE`] while the walk is still below it.
+    met: [(u128, u16); MODULES_MAX],
     records: [Record; PROVIDERS_MAX],
+    /// The hash of each record's key.
+    hashes: [u128; PROVIDERS_MAX],
+    /// Whether the record's module exports it.
+    exported: [bool; PROVIDERS_MAX],
     record_count: usize,
     table: [u16; TABLE],
     text: Text,
@@ -110,11 +127,22 @@ pub const fn check_provided(root: &'static ModuleMeta, key: Key) {
 
 impl Proof {
     const fn new() -> Self {
-        let empty = Record { module: 0, entry: 0, binding: NONE, next: NONE, node: 0 };
+        let empty = Record {
+            module: 0,
+            entry: 0,
+            binding: NONE,
+            next: NONE,
+            node: 0,
+            scope: ProviderScope::Singleton,
+        };
         Self {
             modules: [None; MODULES_MAX],
             module_count: 0,
+            module_table: [NONE; MODULE_TABLE],
+            met: [(0, NONE); MODULES_MAX],
             records: [empty; PROVIDERS_MAX],
+            hashes: [0; PROVIDERS_MAX],
+            exported: [false; PROVIDERS_MAX],
             record_count: 0,
             table: [NONE; TABLE],
             text: Text::new(),
@@ -128,26 +156,21 @@ impl Proof {
         }
     }
 
-    const fn module_index(&self, key: &Key) -> usize {
-        let mut i = 0;
-        while i < self.module_count {
-            if self.module(i).key.same(key) {
-                return i;
-            }
-            i += 1;
-        }
-        usize::MAX
-    }
-
     /// Walks the imports depth first. Reports an import cycle and gives `false`:
     /// nothing that follows would make sense.
     const fn collect_modules(&mut self, root: &'static ModuleMeta) -> bool {
-        let mut stack: [Option<&'static ModuleMeta>; MODULES_MAX] = [None; MODULES_MAX];
+        let mut all: [Option<&'static ModuleMeta>; MODULES_MAX] = [None; MODULES_MAX];
+        all[0] = Some(root);
+        let mut count = 1;
+        self.met[0].0 = root.key.hash;
+        self.module_table[root.key.hash as usize % MODULE_TABLE] = 0;
+        // Indices into `all`, and how far the imports of each are looked at.
+        let mut stack = [0u16; MODULES_MAX];
         let mut position = [0usize; MODULES_MAX];
         let mut depth = 1;
-        stack[0] = Some(root);
         while depth > 0 {
-            let module = match stack[depth - 1] {
+            let top = stack[depth - 1];
+            let module = match all[top as usize] {
                 Some(module) => module,
                 None => unreachable!(),
             };
@@ -157,31 +180,27 @@ impl Proof {
             if at < imports + module.reexports.len() {
                 let next =
                     if at < imports { module.imports[at] } else { module.reexports[at - imports] };
-                let mut open = 0;
-                while open < depth {
-                    if let Some(earlier) = stack[open]
-                        && earlier.key.same(&next.key)
-                    {
-                        self.report_module_cycle(&stack, open, depth);
+                let slot = self.module_slot(&next.key);
+                let known = self.module_table[slot];
+                if known == NONE {
+                    if count == MODULES_MAX {
+                        self.text.fault("more than 512 modules in one application");
                         return false;
                     }
-                    open += 1;
-                }
-                if self.module_index(&next.key) == usize::MAX {
-                    if depth == MODULES_MAX {
-                        self.text.fault("the module graph is too deep");
-                        return false;
-                    }
-                    stack[depth] = Some(next);
+                    all[count] = Some(next);
+                    self.met[count].0 = next.key.hash;
+                    self.module_table[slot] = count as u16;
+                    stack[depth] = count as u16;
                     position[depth] = 0;
+                    count += 1;
                     depth += 1;
+                } else if self.met[known as usize].1 == NONE {
+                    self.report_module_cycle(&all, &stack, known, depth);
+                    return false;
                 }
             } else {
                 depth -= 1;
-                if self.module_count == MODULES_MAX {
-                    self.text.fault("more than 512 modules in one application");
-                    return false;
-                }
+                self.met[top as usize].1 = self.module_count as u16;
                 self.modules[self.module_count] = Some(module);
                 self.module_count += 1;
             }
@@ -189,16 +208,38 @@ impl Proof {
         true
     }
 
+    /// Where in the table a module stands, or would stand.
+    const fn module_slot(&self, key: &Key) -> usize {
+        let mut slot = key.hash as usize % MODULE_TABLE;
+        loop {
+            let known = self.module_table[slot];
+            if known == NONE || self.met[known as usize].0 == key.hash {
+                return slot;
+            }
+            slot = (slot + 1) % MODULE_TABLE;
+        }
+    }
+
+    /// The place in `modules` of a module that the walk went through.
+    const fn module_index(&self, key: &Key) -> usize {
+        self.met[self.module_table[self.module_slot(key)] as usize].1 as usize
+    }
+
     const fn report_module_cycle(
         &mut self,
-        stack: &[Option<&'static ModuleMeta>; MODULES_MAX],
-        from: usize,
+        all: &[Option<&'static ModuleMeta>; MODULES_MAX],
+        stack: &[u16; MODULES_MAX],
+        first: u16,
         to: usize,
     ) {
+        let mut from = 0;
+        while stack[from] != first {
+            from += 1;
+        }
         self.text.fault("module import cycle:");
         let mut i = from;
         while i < to {
-            if let Some(module) = stack[i] {
+            if let Some(module) = all[stack[i] as usize] {
                 self.text.put("        `");
                 self.text.put_key(&module.key);
                 self.text.put("`");
@@ -207,7 +248,7 @@ impl Proof {
             }
             i += 1;
         }
-        if let Some(module) = stack[from] {
+        if let Some(module) = all[first as usize] {
             self.text.put("        `");
             self.text.put_key(&module.key);
             self.text.put("`\n");
@@ -222,12 +263,19 @@ impl Proof {
             let count = module.providers.len() + module.controllers.len();
             let mut e = 0;
             while e < count {
-                let node = self.insert(m, e, NONE, NONE);
-                if e < module.providers.len() {
+                let is_provider = e < module.providers.len();
+                let meta = if is_provider {
+                    module.providers[e].meta
+                } else {
+                    module.controllers[e - module.providers.len()].provider
+                };
+                let scope = meta.scope;
+                let node = self.insert(&meta.key, m, e, NONE, NONE, scope);
+                if is_provider {
                     let bindings = module.providers[e].bindings;
                     let mut b = 0;
                     while b < bindings.len() {
-                        self.insert(m, e, b as u16, node);
+                        self.insert(&bindings[b].key, m, e, b as u16, node, scope);
                         b += 1;
                     }
                 }
@@ -237,7 +285,15 @@ impl Proof {
         }
     }
 
-    const fn insert(&mut self, module: usize, entry: usize, binding: u16, node: u16) -> u16 {
+    const fn insert(
+        &mut self,
+        key: &Key,
+        module: usize,
+        entry: usize,
+        binding: u16,
+        node: u16,
+        scope: ProviderScope,
+    ) -> u16 {
         if self.record_count == PROVIDERS_MAX {
             self.text
                 .fault("more than 4096 providers, controllers and bindings in one application");
@@ -251,8 +307,9 @@ impl Proof {
             binding,
             next: NONE,
             node: if node == NONE { index } else { node },
+            scope,
         };
-        let key = self.key_of(index);
+        self.hashes[index as usize] = key.hash;
         let mut slot = key.hash as usize % TABLE;
         loop {
             let taken = self.table[slot];
@@ -260,14 +317,14 @@ impl Proof {
                 self.table[slot] = index;
                 return index;
             }
-            if self.key_of(taken).same(&key) {
+            if self.hashes[taken as usize] == key.hash {
                 let mut last = taken;
                 while self.records[last as usize].next != NONE {
                     last = self.records[last as usize].next;
                 }
                 self.records[last as usize].next = index;
                 if !self.is_many(taken) {
-                    self.report_duplicate(&key, taken, index);
+                    self.report_duplicate(key, taken, index);
                 }
                 return index;
             }
@@ -304,13 +361,13 @@ impl Proof {
     /// The first record of a key, or [`NONE`].
     const fn find(&self, key: &Key) -> u16 {
         let mut slot = key.hash as usize % TABLE;
-        while self.table[slot] != NONE {
-            if self.key_of(self.table[slot]).same(key) {
-                return self.table[slot];
+        loop {
+            let taken = self.table[slot];
+            if taken == NONE || self.hashes[taken as usize] == key.hash {
+                return taken;
             }
             slot = (slot + 1) % TABLE;
         }
-        NONE
     }
 
     const fn meta(&self, record: u16) -> &'static ProviderMeta {
@@ -322,15 +379,6 @@ impl Proof {
         } else {
             module.controllers[entry - module.providers.len()].provider
         }
-    }
-
-    const fn key_of(&self, index: u16) -> Key {
-        let record = self.records[index as usize];
-        if record.binding == NONE {
-            return self.meta(index).key;
-        }
-        let module = self.module(record.module as usize);
-        module.providers[record.entry as usize].bindings[record.binding as usize].key
     }
 
     const fn is_many(&self, index: u16) -> bool {

@@ -31,6 +31,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let deps = stage_deps(&args.stages);
     let stages = stages(&args.stages);
     let prefix = args.prefix.as_ref().map_or_else(String::new, syn::LitStr::value);
+    let is_proved = args.root.is_some();
     let proof = args.root.as_ref().map(|root| {
         quote_spanned! {root.span()=>
             #[allow(long_running_const_eval, reason = "the proof walks the whole graph")]
@@ -69,6 +70,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
         #[automatically_derived]
         impl #rt::Module for #name {
             const META: &'static #rt::ModuleMeta = &#name;
+            const PROVED: bool = #is_proved;
         }
         #proof
     }

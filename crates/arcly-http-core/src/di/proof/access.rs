@@ -1,13 +1,25 @@
 //! Faults of access rules.
 
-use super::Proof;
+use super::{Proof, TABLE};
 use crate::access::Access;
-use crate::di::key::str_eq;
+use crate::di::key::{hash_of, str_eq};
 use crate::di::meta::ActionMeta;
+
+const ACTIONS_MAX: usize = 4096;
+
+/// The actions of the application, by name.
+struct Declared {
+    table: [Option<&'static ActionMeta>; TABLE],
+    count: usize,
+}
 
 impl Proof {
     /// Every action that a route asks for is declared by some module.
     pub(super) const fn check_access(&mut self) {
+        let declared = match self.declared() {
+            Some(declared) => declared,
+            None => return,
+        };
         let mut m = 0;
         while m < self.module_count {
             let module = self.module(m);
@@ -18,7 +30,7 @@ impl Proof {
                 while r < controller.routes.len() {
                     let route = &controller.routes[r];
                     if let Access::Can(action) = &route.access
-                        && !self.is_declared(action)
+                        && declared.table[declared.slot(action.name)].is_none()
                     {
                         self.text.fault("undeclared action: `");
                         self.text.put_key(&controller.provider.key);
@@ -38,7 +50,8 @@ impl Proof {
         }
     }
 
-    const fn is_declared(&self, action: &ActionMeta) -> bool {
+    const fn declared(&mut self) -> Option<Declared> {
+        let mut declared = Declared { table: [None; TABLE], count: 0 };
         let mut m = 0;
         while m < self.module_count {
             let sets = self.module(m).actions;
@@ -46,8 +59,15 @@ impl Proof {
             while s < sets.len() {
                 let mut a = 0;
                 while a < sets[s].len() {
-                    if str_eq(sets[s][a].name, action.name) {
-                        return true;
+                    if declared.count == ACTIONS_MAX {
+                        self.text.fault("more than 4096 actions in one application");
+                        return None;
+                    }
+                    let action = &sets[s][a];
+                    let slot = declared.slot(action.name);
+                    if declared.table[slot].is_none() {
+                        declared.table[slot] = Some(action);
+                        declared.count += 1;
                     }
                     a += 1;
                 }
@@ -55,6 +75,19 @@ impl Proof {
             }
             m += 1;
         }
-        false
+        Some(declared)
+    }
+}
+
+impl Declared {
+    /// Where an action of that name stands, or would stand.
+    const fn slot(&self, name: &str) -> usize {
+        let mut slot = hash_of(name) as usize % TABLE;
+        while let Some(known) = self.table[slot]
+            && !str_eq(known.name, name)
+        {
+            slot = (slot + 1) % TABLE;
+        }
+        slot
     }
 }

@@ -2,8 +2,11 @@
 
 use super::{MODULES_MAX, NONE, PROVIDERS_MAX, Proof};
 use crate::di::key::Key;
-use crate::di::meta::{Dep, DepKind, ModuleMeta, Place, ProviderScope};
+use crate::di::meta::{Dep, DepKind, Place, ProviderScope};
 use crate::scope::SCOPE_KEY;
+
+/// By module: the last module that was found to see its exports.
+type Visible = [u16; MODULES_MAX];
 
 /// Who has a dependency.
 #[derive(Clone, Copy)]
@@ -23,15 +26,18 @@ impl Proof {
             let module = self.module(m);
             let mut e = 0;
             while e < module.exports.len() {
-                let key = module.exports[e];
-                if !self.is_provided_by(&key, m) {
+                let key = &module.exports[e];
+                let record = self.record_of(key, m);
+                if record == NONE {
                     self.text.fault("module `");
                     self.text.put_key(&module.key);
                     self.text.put("` exports `");
-                    self.text.put_key(&key);
+                    self.text.put_key(key);
                     self.text.put("`, which it does not provide\n");
                     self.text.at(module.place.file, module.place.line);
                     self.text.help("list it in `providers(..)` too, or pass on a whole imported module by `reexports(..)`");
+                } else {
+                    self.exported[record as usize] = true;
                 }
                 e += 1;
             }
@@ -39,32 +45,32 @@ impl Proof {
         }
     }
 
-    const fn is_provided_by(&self, key: &Key, module: usize) -> bool {
+    /// The record of `key` in one module, or [`NONE`].
+    const fn record_of(&self, key: &Key, module: usize) -> u16 {
         let mut at = self.find(key);
-        while at != NONE {
-            if self.records[at as usize].module as usize == module {
-                return true;
-            }
+        while at != NONE && self.records[at as usize].module as usize != module {
             at = self.records[at as usize].next;
         }
-        false
+        at
     }
 
     pub(super) const fn check_dependencies(&mut self) {
+        let mut visible = [NONE; MODULES_MAX];
         let mut m = 0;
         while m < self.module_count {
             let module = self.module(m);
+            self.mark_visible(m, &mut visible);
             let mut e = 0;
             while e < module.providers.len() {
                 let meta = module.providers[e].meta;
                 let needer =
                     Needer { key: meta.key, handler: "", place: meta.place, scope: meta.scope };
-                self.check_needs(m, &needer, meta.deps);
+                self.check_needs(m, &visible, &needer, meta.deps);
                 e += 1;
             }
             let mut c = 0;
             while c < module.controllers.len() {
-                self.check_controller(m, c);
+                self.check_controller(m, &visible, c);
                 c += 1;
             }
             let mut d = 0;
@@ -75,14 +81,14 @@ impl Proof {
                     place: module.place,
                     scope: ProviderScope::Singleton,
                 };
-                self.check_needs(m, &needer, module.deps[d]);
+                self.check_needs(m, &visible, &needer, module.deps[d]);
                 d += 1;
             }
             m += 1;
         }
     }
 
-    const fn check_controller(&mut self, m: usize, c: usize) {
+    const fn check_controller(&mut self, m: usize, visible: &Visible, c: usize) {
         let controller = self.module(m).controllers[c];
         let meta = controller.provider;
         let needer = Needer {
@@ -91,7 +97,7 @@ impl Proof {
             place: meta.place,
             scope: ProviderScope::Singleton,
         };
-        self.check_needs(m, &needer, meta.deps);
+        self.check_needs(m, visible, &needer, meta.deps);
         if !matches!(meta.scope, ProviderScope::Singleton) {
             self.text.fault("controller `");
             self.text.put_key(&meta.key);
@@ -111,22 +117,28 @@ impl Proof {
             };
             let mut d = 0;
             while d < route.deps.len() {
-                self.check_needs(m, &needer, route.deps[d]);
+                self.check_needs(m, visible, &needer, route.deps[d]);
                 d += 1;
             }
             r += 1;
         }
     }
 
-    const fn check_needs(&mut self, m: usize, needer: &Needer, deps: &'static [Dep]) {
+    const fn check_needs(
+        &mut self,
+        m: usize,
+        visible: &Visible,
+        needer: &Needer,
+        deps: &'static [Dep],
+    ) {
         let mut d = 0;
         while d < deps.len() {
-            self.check_need(m, needer, &deps[d]);
+            self.check_need(m, visible, needer, &deps[d]);
             d += 1;
         }
     }
 
-    const fn check_need(&mut self, m: usize, needer: &Needer, dep: &Dep) {
+    const fn check_need(&mut self, m: usize, visible: &Visible, needer: &Needer, dep: &Dep) {
         if dep.spec.key.same(&SCOPE_KEY) {
             self.check_captive(needer, dep, ProviderScope::Request);
             return;
@@ -134,7 +146,7 @@ impl Proof {
         if matches!(dep.spec.kind, DepKind::All) {
             let mut at = self.find(&dep.spec.key);
             while at != NONE {
-                self.check_captive(needer, dep, self.meta(at).scope);
+                self.check_captive(needer, dep, self.records[at as usize].scope);
                 at = self.records[at as usize].next;
             }
             return;
@@ -156,20 +168,24 @@ impl Proof {
             return;
         }
         let owner = self.records[found as usize].module as usize;
-        if owner != m && !self.sees(m, owner, &dep.spec.key) {
-            self.report_hidden(m, owner, needer, dep);
+        let is_seen = owner == m
+            || self.exported[found as usize]
+                && (visible[owner] as usize == m || self.module(owner).global);
+        if !is_seen {
+            self.report_hidden(m, found, needer, dep);
             return;
         }
-        self.check_captive(needer, dep, self.meta(found).scope);
+        self.check_captive(needer, dep, self.records[found as usize].scope);
     }
 
-    const fn report_hidden(&mut self, m: usize, owner: usize, needer: &Needer, dep: &Dep) {
+    const fn report_hidden(&mut self, m: usize, found: u16, needer: &Needer, dep: &Dep) {
+        let owner = self.records[found as usize].module as usize;
         let (here, there) = (self.module(m), self.module(owner));
         self.head("missing provider: ", needer, dep);
         self.text.help_head();
         self.text.put("`");
         self.text.put_key(&there.key);
-        if exports_own(there, &dep.spec.key) {
+        if self.exported[found as usize] {
             self.text.put("` exports it, but `");
             self.text.put_key(&here.key);
             self.text.put("` does not import it; write `imports(");
@@ -229,16 +245,12 @@ impl Proof {
         self.text.at(needer.place.file, line);
     }
 
-    /// Whether module `m` sees `key` of module `owner`: `owner` exports it and
-    /// is imported, passed on by an import, or global.
-    const fn sees(&self, m: usize, owner: usize, key: &Key) -> bool {
-        let (here, there) = (self.module(m), self.module(owner));
-        if !exports_own(there, key) {
-            return false;
-        }
-        if there.global {
-            return true;
-        }
+    /// Marks with `m` every module whose exports module `m` sees: those that it
+    /// imports, and those that one of these passes on by `reexports`.
+    const fn mark_visible(&self, m: usize, visible: &mut Visible) {
+        let here = self.module(m);
+        let mut queue = [0u16; MODULES_MAX];
+        let mut tail = 0;
         let mut i = 0;
         while i < here.imports.len() + here.reexports.len() {
             let import = if i < here.imports.len() {
@@ -246,12 +258,29 @@ impl Proof {
             } else {
                 here.reexports[i - here.imports.len()]
             };
-            if passes_on(import, there) {
-                return true;
+            let index = self.module_index(&import.key);
+            if visible[index] as usize != m {
+                visible[index] = m as u16;
+                queue[tail] = index as u16;
+                tail += 1;
             }
             i += 1;
         }
-        false
+        let mut head = 0;
+        while head < tail {
+            let passed = self.module(queue[head] as usize).reexports;
+            let mut i = 0;
+            while i < passed.len() {
+                let index = self.module_index(&passed[i].key);
+                if visible[index] as usize != m {
+                    visible[index] = m as u16;
+                    queue[tail] = index as u16;
+                    tail += 1;
+                }
+                i += 1;
+            }
+            head += 1;
+        }
     }
 
     /// Finds a provider cycle, if any, by colouring. Lazy edges do not count.
@@ -261,8 +290,9 @@ impl Proof {
         const BLACK: u8 = 2;
         let mut colour = [WHITE; PROVIDERS_MAX];
         let mut stack = [0u16; PROVIDERS_MAX];
-        let mut dep_at = [0u16; PROVIDERS_MAX];
-        // Where in the chain of one key the search stands; NONE: not begun.
+        // What each on the stack still needs; the first is being looked at.
+        let mut needs: [&'static [Dep]; PROVIDERS_MAX] = [&[]; PROVIDERS_MAX];
+        // Where in the chain of that key the search stands; NONE: not begun.
         let mut chain_at = [NONE; PROVIDERS_MAX];
         let mut start = 0;
         while start < self.record_count {
@@ -272,19 +302,16 @@ impl Proof {
             }
             let mut depth = 1;
             stack[0] = start as u16;
-            dep_at[0] = 0;
+            needs[0] = self.meta(start as u16).deps;
             chain_at[0] = NONE;
             colour[start] = GREY;
             while depth > 0 {
                 let top = depth - 1;
-                let node = stack[top];
-                let deps = self.meta(node).deps;
-                if dep_at[top] as usize >= deps.len() {
-                    colour[node as usize] = BLACK;
+                let [dep, more @ ..] = needs[top] else {
+                    colour[stack[top] as usize] = BLACK;
                     depth -= 1;
                     continue;
-                }
-                let dep = &deps[dep_at[top] as usize];
+                };
                 let target = if matches!(dep.spec.kind, DepKind::Lazy) {
                     NONE
                 } else if chain_at[top] == NONE {
@@ -292,23 +319,22 @@ impl Proof {
                 } else {
                     self.records[chain_at[top] as usize].next
                 };
+                chain_at[top] = target;
                 if target == NONE {
-                    dep_at[top] += 1;
-                    chain_at[top] = NONE;
+                    needs[top] = more;
                     continue;
                 }
-                chain_at[top] = target;
                 let next = self.records[target as usize].node;
                 if colour[next as usize] == GREY {
                     let mut from = top;
                     while stack[from] != next {
                         from -= 1;
                     }
-                    self.report_cycle(&stack, &dep_at, from, depth);
+                    self.report_cycle(&stack, &needs, from, depth);
                 } else if colour[next as usize] == WHITE {
                     colour[next as usize] = GREY;
                     stack[depth] = next;
-                    dep_at[depth] = 0;
+                    needs[depth] = self.meta(next).deps;
                     chain_at[depth] = NONE;
                     depth += 1;
                 }
@@ -320,7 +346,7 @@ impl Proof {
     const fn report_cycle(
         &mut self,
         stack: &[u16; PROVIDERS_MAX],
-        dep_at: &[u16; PROVIDERS_MAX],
+        needs: &[&'static [Dep]; PROVIDERS_MAX],
         from: usize,
         to: usize,
     ) {
@@ -328,7 +354,7 @@ impl Proof {
         let mut i = from;
         while i < to {
             let meta = self.meta(stack[i]);
-            let dep = &meta.deps[dep_at[i] as usize];
+            let dep = &needs[i][0];
             self.text.put("        `");
             self.text.put_key(&meta.key);
             self.text.put("` needs `");
@@ -343,41 +369,6 @@ impl Proof {
         }
         self.text.help("move the shared part to a third provider, or make one side `Lazy<..>`");
     }
-}
-
-const fn exports_own(module: &ModuleMeta, key: &Key) -> bool {
-    let mut i = 0;
-    while i < module.exports.len() {
-        if module.exports[i].same(key) {
-            return true;
-        }
-        i += 1;
-    }
-    false
-}
-
-/// Whether `import` is `wanted`, or passes it on by `reexports`.
-const fn passes_on(import: &'static ModuleMeta, wanted: &'static ModuleMeta) -> bool {
-    let mut queue: [Option<&'static ModuleMeta>; MODULES_MAX] = [None; MODULES_MAX];
-    queue[0] = Some(import);
-    let (mut head, mut tail) = (0, 1);
-    while head < tail {
-        if let Some(module) = queue[head] {
-            if module.key.same(&wanted.key) {
-                return true;
-            }
-            let mut i = 0;
-            // Invariant: there is no import cycle, so the queue ends; a module
-            // that is reached twice is only looked at twice.
-            while i < module.reexports.len() && tail < MODULES_MAX {
-                queue[tail] = Some(module.reexports[i]);
-                tail += 1;
-                i += 1;
-            }
-        }
-        head += 1;
-    }
-    false
 }
 
 const fn last_segment(path: &'static str) -> &'static str {

@@ -9,119 +9,160 @@ struct Known {
     module: u16,
     controller: u16,
     route: u16,
+    /// Of the whole path, see [`step`].
+    shape: u128,
+    is_catch_all: bool,
+}
+
+/// All routes, in the order of modules, and an index into them by shape.
+struct Routes {
+    known: [Known; ROUTES_MAX],
+    count: usize,
+    table: [u16; TABLE],
 }
 
 impl Proof {
-    const fn route(&self, known: Known) -> &'static RouteFact {
+    const fn route(&self, known: &Known) -> &'static RouteFact {
         let module = self.module(known.module as usize);
         &module.controllers[known.controller as usize].routes[known.route as usize]
     }
 
-    /// The path with the prefix of its module. The root's prefix stands before
+    /// What stands before the paths of a module. The root's prefix stands before
     /// every path, so that leaving it out everywhere compares the same.
-    const fn whole(&self, known: Known) -> Whole {
-        let module = self.module(known.module as usize);
-        let path = self.route(known).path;
+    const fn prefix(&self, module: usize) -> &'static str {
         // Modules are collected imports first: the root is the last.
-        let is_root = known.module as usize + 1 == self.module_count;
-        let prefix = if is_root { "" } else { module.prefix };
-        let is_prefixed = !prefix.is_empty();
-        let path = if is_prefixed && str_eq(path, "/") { "" } else { path };
+        if module + 1 == self.module_count { "" } else { self.module(module).prefix }
+    }
+
+    const fn whole(&self, known: &Known) -> Whole {
+        let prefix = self.prefix(known.module as usize);
+        let path = below(prefix, self.route(known).path);
         Whole { prefix: prefix.as_bytes(), path: path.as_bytes() }
     }
 
     pub(super) const fn check_routes(&mut self) {
-        let mut known = [Known { module: 0, controller: 0, route: 0 }; ROUTES_MAX];
-        let mut count = 0;
-        let mut table = [NONE; TABLE];
+        let nothing = Known { module: 0, controller: 0, route: 0, shape: 0, is_catch_all: false };
+        let mut routes = Routes { known: [nothing; ROUTES_MAX], count: 0, table: [NONE; TABLE] };
+        let mut has_catch_all = false;
         let mut m = 0;
         while m < self.module_count {
             let module = self.module(m);
+            let prefix = self.prefix(m);
+            let start = shape_of(EMPTY, prefix.as_bytes());
             let mut c = 0;
             while c < module.controllers.len() {
+                let all = module.controllers[c].routes;
                 let mut r = 0;
-                while r < module.controllers[c].routes.len() {
-                    if count == ROUTES_MAX {
+                while r < all.len() {
+                    if routes.count == ROUTES_MAX {
                         self.text.fault("more than 4096 routes in one application");
                         return;
                     }
-                    let here = Known { module: m as u16, controller: c as u16, route: r as u16 };
-                    known[count] = here;
-                    self.check_parameters(here);
-                    self.check_duplicate(here, &known, count, &mut table);
-                    count += 1;
+                    let mut known = Known {
+                        module: m as u16,
+                        controller: c as u16,
+                        route: r as u16,
+                        shape: start,
+                        is_catch_all: false,
+                    };
+                    self.scan(&mut known, &all[r], prefix.is_empty());
+                    has_catch_all |= known.is_catch_all;
+                    self.check_duplicate(&known, &all[r], &mut routes);
+                    routes.known[routes.count] = known;
+                    routes.count += 1;
                     r += 1;
                 }
                 c += 1;
             }
             m += 1;
         }
-        self.check_catch_alls(&known, count);
+        if has_catch_all && self.may_be_shadowed(&routes) {
+            self.check_catch_alls(&routes);
+        }
     }
 
-    const fn check_duplicate(
-        &mut self,
-        here: Known,
-        known: &[Known; ROUTES_MAX],
-        count: usize,
-        table: &mut [u16; TABLE],
-    ) {
-        let route = self.route(here);
-        let path = self.whole(here);
-        let mut slot = shape_hash(path) as usize % TABLE;
-        while table[slot] != NONE {
-            let other = known[table[slot] as usize];
-            let earlier = self.route(other);
-            if str_eq(earlier.method, route.method)
-                && str_eq(earlier.version, route.version)
-                && same_host(&earlier.host, &route.host)
-                && same_shape(self.whole(other), path)
-            {
-                self.text.fault("duplicate route: ");
-                self.text.put(route.method);
-                self.text.put(" ");
-                self.text.put(route.path);
-                self.text.put("\n");
-                self.put_route(other);
-                self.put_route(here);
-                self.text.help("change one path, method, host or version");
-                return;
+    const fn check_duplicate(&mut self, here: &Known, route: &RouteFact, routes: &mut Routes) {
+        let mut slot = here.shape as usize % TABLE;
+        while routes.table[slot] != NONE {
+            let other = routes.known[routes.table[slot] as usize];
+            if other.shape == here.shape {
+                let earlier = self.route(&other);
+                if str_eq(earlier.method, route.method)
+                    && str_eq(earlier.version, route.version)
+                    && same_host(&earlier.host, &route.host)
+                    && same_shape(self.whole(&other), self.whole(here))
+                {
+                    self.text.fault("duplicate route: ");
+                    self.text.put(route.method);
+                    self.text.put(" ");
+                    self.text.put(route.path);
+                    self.text.put("\n");
+                    self.put_route(&other);
+                    self.put_route(here);
+                    self.text.help("change one path, method, host or version");
+                    return;
+                }
             }
             slot = (slot + 1) % TABLE;
         }
-        table[slot] = count as u16;
+        routes.table[slot] = routes.count as u16;
+    }
+
+    /// Whether some path has a parameter where the shape of a catch-all ends.
+    /// Comparing each catch-all with each route is worth it only then.
+    const fn may_be_shadowed(&self, routes: &Routes) -> bool {
+        let mut i = 0;
+        while i < routes.count {
+            let whole = self.whole(&routes.known[i]);
+            let mut shape = shape_of(EMPTY, whole.prefix);
+            let mut path = whole.path;
+            while let [byte, rest @ ..] = path {
+                shape = step(shape, *byte);
+                path = rest;
+                if *byte != b'{' {
+                    continue;
+                }
+                let mut slot = shape as usize % TABLE;
+                while !matches!(path, [b'*', ..]) && routes.table[slot] != NONE {
+                    let other = &routes.known[routes.table[slot] as usize];
+                    if other.is_catch_all && other.shape == shape {
+                        return true;
+                    }
+                    slot = (slot + 1) % TABLE;
+                }
+                path = after_name(path);
+            }
+            i += 1;
+        }
+        false
     }
 
     /// A catch-all and a parameter at one place would hide each other.
-    const fn check_catch_alls(&mut self, known: &[Known; ROUTES_MAX], count: usize) {
+    const fn check_catch_alls(&mut self, routes: &Routes) {
         let mut i = 0;
-        while i < count {
-            let route = self.route(known[i]);
-            if has_catch_all(route.path) {
-                let mut j = 0;
-                while j < count {
-                    let other = self.route(known[j]);
-                    if !has_catch_all(other.path)
-                        && is_shadowed(self.whole(known[i]), self.whole(known[j]))
-                    {
-                        self.text.fault("shadowed route: ");
-                        self.text.put(route.path);
-                        self.text.put(" and ");
-                        self.text.put(other.path);
-                        self.text.put(" compete for the same paths\n");
-                        self.put_route(known[i]);
-                        self.put_route(known[j]);
-                        self.text
-                            .help("give the catch-all a segment of its own, or drop the parameter");
-                    }
-                    j += 1;
+        while i < routes.count {
+            let known = &routes.known[i];
+            let mut j = 0;
+            while known.is_catch_all && j < routes.count {
+                let other = &routes.known[j];
+                if !other.is_catch_all && is_shadowed(self.whole(known), self.whole(other)) {
+                    self.text.fault("shadowed route: ");
+                    self.text.put(self.route(known).path);
+                    self.text.put(" and ");
+                    self.text.put(self.route(other).path);
+                    self.text.put(" compete for the same paths\n");
+                    self.put_route(known);
+                    self.put_route(other);
+                    self.text
+                        .help("give the catch-all a segment of its own, or drop the parameter");
                 }
+                j += 1;
             }
             i += 1;
         }
     }
 
-    const fn put_route(&mut self, known: Known) {
+    const fn put_route(&mut self, known: &Known) {
         let module = self.module(known.module as usize);
         let controller = module.controllers[known.controller as usize];
         let route = &controller.routes[known.route as usize];
@@ -135,67 +176,81 @@ impl Proof {
         self.text.put("\n");
     }
 
-    /// Each parameter of the path has an argument, and the other way round.
-    const fn check_parameters(&mut self, here: Known) {
-        let route = self.route(here);
-        let path = route.path.as_bytes();
-        let mut found = [false; 32];
-        let mut i = 0;
-        while i < path.len() {
-            if path[i] == b'{' {
-                let start = if i + 1 < path.len() && path[i + 1] == b'*' { i + 2 } else { i + 1 };
-                let mut end = start;
-                while end < path.len() && path[end] != b'}' {
-                    end += 1;
-                }
-                let (_, rest) = route.path.split_at(start);
-                let (name, _) = rest.split_at(end - start);
-                let mut is_named = false;
-                let mut a = 0;
-                while a < route.path_args.len() {
-                    if str_eq(route.path_args[a], name) {
-                        is_named = true;
-                        if a < found.len() {
-                            found[a] = true;
-                        }
-                    }
-                    a += 1;
-                }
-                if !is_named {
-                    self.parameter_fault(
-                        here,
-                        "the path has `{",
-                        name,
-                        "}`, but no argument reads it",
-                    );
-                    self.text.help_head();
-                    self.text.put("add an argument `");
-                    self.text.put(name);
-                    self.text.put(": Path<..>`\n");
-                }
-                i = end;
-            }
-            i += 1;
+    /// Works out the shape of a path, and checks that each of its parameters has
+    /// an argument and the other way round: the one walk over its bytes.
+    const fn scan(&mut self, known: &mut Known, route: &'static RouteFact, is_bare: bool) {
+        let mut path = route.path.as_bytes();
+        // A `/` alone adds nothing to a prefix, see `below`.
+        if !is_bare && path.len() == 1 {
+            path = &[];
         }
+        let mut shape = known.shape;
+        // How many parameters have an argument of their name.
+        let mut named = 0;
+        while let [byte, rest @ ..] = path {
+            shape = ((shape ^ *byte as u128) * FACTOR) & MASK;
+            path = rest;
+            if *byte == b'{' {
+                if let [b'*', name @ ..] = rest {
+                    known.is_catch_all = true;
+                    path = name;
+                }
+                if is_read(route.path_args, path) {
+                    named += 1;
+                } else {
+                    self.report_parameter(known, path);
+                }
+                path = after_name(path);
+            }
+        }
+        known.shape = shape;
+        if named != route.path_args.len() {
+            self.report_arguments(known, route);
+        }
+    }
+
+    const fn report_parameter(&mut self, here: &Known, parameter: &[u8]) {
+        let (mut rest, mut len) = (parameter, 0);
+        while let [byte, more @ ..] = rest
+            && *byte != b'}'
+        {
+            rest = more;
+            len += 1;
+        }
+        let name = match std::str::from_utf8(parameter.split_at(len).0) {
+            Ok(name) => name,
+            // Invariant: it stands between two ASCII bytes of a `str`.
+            Err(_) => unreachable!(),
+        };
+        self.parameter_fault(here, "the path has `{", name, "}`, but no argument reads it");
+        self.text.help_head();
+        self.text.put("add an argument `");
+        self.text.put(name);
+        self.text.put(": Path<..>`\n");
+    }
+
+    /// Reports each argument whose parameter the path does not have.
+    const fn report_arguments(&mut self, here: &Known, route: &'static RouteFact) {
         let mut a = 0;
-        while a < route.path_args.len() && a < found.len() {
-            if !found[a] {
+        while a < route.path_args.len() {
+            let name = route.path_args[a];
+            if !has_parameter(route.path, name) {
                 self.parameter_fault(
                     here,
                     "argument `",
-                    route.path_args[a],
+                    name,
                     "` reads a parameter that the path does not have",
                 );
                 self.text.help_head();
                 self.text.put("write `{");
-                self.text.put(route.path_args[a]);
+                self.text.put(name);
                 self.text.put("}` into the path\n");
             }
             a += 1;
         }
     }
 
-    const fn parameter_fault(&mut self, here: Known, before: &str, name: &str, after: &str) {
+    const fn parameter_fault(&mut self, here: &Known, before: &str, name: &str, after: &str) {
         self.text.fault("path parameter: ");
         self.text.put(before);
         self.text.put(name);
@@ -213,16 +268,60 @@ const fn same_host(a: &Host, b: &Host) -> bool {
     }
 }
 
-const fn has_catch_all(path: &str) -> bool {
-    let bytes = path.as_bytes();
-    let mut i = 0;
-    while i + 1 < bytes.len() {
-        if bytes[i] == b'{' && bytes[i + 1] == b'*' {
+/// The path of a route below its module's prefix.
+const fn below(prefix: &str, path: &'static str) -> &'static str {
+    if !prefix.is_empty() && str_eq(path, "/") { "" } else { path }
+}
+
+/// Whether an argument reads the parameter whose name comes next in a path.
+const fn is_read(path_args: &[&str], parameter: &[u8]) -> bool {
+    let mut rest = path_args;
+    while let [first, more @ ..] = rest {
+        if is_name(parameter, first) {
             return true;
         }
-        i += 1;
+        rest = more;
     }
     false
+}
+
+/// Whether `name` and a `}` come next in a path.
+const fn is_name(mut parameter: &[u8], name: &str) -> bool {
+    let mut name = name.as_bytes();
+    while let ([a, a_rest @ ..], [b, b_rest @ ..]) = (parameter, name) {
+        if *a != *b {
+            return false;
+        }
+        (parameter, name) = (a_rest, b_rest);
+    }
+    name.is_empty() && matches!(parameter, [b'}', ..])
+}
+
+const fn has_parameter(path: &str, name: &str) -> bool {
+    let mut path = path.as_bytes();
+    while let [byte, rest @ ..] = path {
+        path = rest;
+        if *byte == b'{' {
+            if let [b'*', catch_all @ ..] = rest {
+                path = catch_all;
+            }
+            if is_name(path, name) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// What follows the `}` of a parameter.
+const fn after_name(mut path: &[u8]) -> &[u8] {
+    while let [byte, rest @ ..] = path {
+        path = rest;
+        if *byte == b'}' {
+            break;
+        }
+    }
+    path
 }
 
 /// A path in two parts, read as one.
@@ -254,15 +353,23 @@ impl Whole {
     }
 }
 
-/// FNV-1a of the path with the names of parameters left out.
-const fn shape_hash(path: Whole) -> u32 {
-    let mut hash = 0x811c_9dc5_u32;
-    let mut i = 0;
-    while i < path.len() {
-        hash = (hash ^ path.at(i) as u32).wrapping_mul(0x0100_0193);
-        i = if path.at(i) == b'{' { path.after_parameter(i) } else { i + 1 };
+const EMPTY: u128 = 0xcbf2_9ce4_8422_2325;
+const FACTOR: u128 = 0x0000_0100_0000_01b3;
+const MASK: u128 = u64::MAX as u128;
+
+/// Adds a byte to the hash of a shape. This is 64-bit FNV-1a, byte by byte, so
+/// that a prefix and a path hash as one; of a parameter only the `{` counts. In
+/// 128 bits the product cannot overflow, and is an operator instead of a call.
+const fn step(shape: u128, byte: u8) -> u128 {
+    ((shape ^ byte as u128) * FACTOR) & MASK
+}
+
+const fn shape_of(mut shape: u128, mut path: &[u8]) -> u128 {
+    while let [byte, rest @ ..] = path {
+        shape = step(shape, *byte);
+        path = if *byte == b'{' { after_name(rest) } else { rest };
     }
-    hash
+    shape
 }
 
 /// `/a/{x}` and `/a/{y}` have the same shape; `/a/me` has another.
