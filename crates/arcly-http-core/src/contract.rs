@@ -92,6 +92,9 @@ pub enum SecurityScheme {
     },
 }
 
+/// The methods that a path item of OpenAPI 3.1 has a field for.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
 /// A document under construction.
 #[derive(Debug)]
 pub struct Contract {
@@ -146,7 +149,9 @@ impl Contract {
     }
 
     /// Adds one operation. `path` is in axum syntax; a catch-all becomes an
-    /// ordinary parameter, since OpenAPI has no other.
+    /// ordinary parameter, since OpenAPI has no other. OpenAPI 3.1 knows eight
+    /// methods; an operation of another stands under `x-methods` of its path,
+    /// by the method as it is sent.
     pub fn add(
         &mut self,
         method: &str,
@@ -161,9 +166,18 @@ impl Contract {
             self.operation_ids.push(id.to_owned());
         }
         let path = path.replace("{*", "{");
-        let method = method.to_lowercase();
-        facts.pointer = format!("/paths/{}/{method}", path.replace('~', "~0").replace('/', "~1"));
-        self.paths.entry(path).or_default().insert(method, value);
+        let name = method.to_lowercase();
+        let is_known = METHODS.contains(&name.as_str());
+        let place = if is_known { name.clone() } else { format!("x-methods/{method}") };
+        facts.pointer = format!("/paths/{}/{place}", path.replace('~', "~0").replace('/', "~1"));
+        let item = self.paths.entry(path).or_default();
+        if is_known {
+            item.insert(name, value);
+        } else if let Value::Object(others) =
+            item.entry("x-methods").or_insert_with(|| Value::Object(Map::new()))
+        {
+            others.insert(method.to_owned(), value);
+        }
         facts
     }
 

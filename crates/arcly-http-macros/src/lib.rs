@@ -114,7 +114,8 @@ pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `#[controller("/prefix", tags("..."), host = "...", version = "1",
 /// guards(..), interceptors(..), filters(..), layers(..))]`. Methods carry one
 /// of `#[get("/..")]`, `#[post]`, `#[put]`, `#[patch]`, `#[delete]`, `#[head]`,
-/// `#[options]`, `#[trace]`, and one of `#[public]`, `#[authenticated]`,
+/// `#[options]`, `#[trace]` or, for any other method,
+/// `#[route("PROPFIND", "/..")]`; and one of `#[public]`, `#[authenticated]`,
 /// `#[can(Action::Of)]`.
 #[proc_macro_attribute]
 pub fn controller(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -142,6 +143,6 @@ macro_rules! strays {
 }
 
 strays! {
-    get post put patch delete head options trace
+    get post put patch delete head options trace route
     public authenticated can guards interceptors filters layers
 }

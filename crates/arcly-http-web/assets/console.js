@@ -32,7 +32,7 @@ function routes(list) {
     code(route.method),
     code(route.path),
     route.access,
-    element("span", { title: route.place }, last(route.handler)),
+    element("span", { title: route.place }, route.handler.split("::").slice(-2).join("::")),
     String(count),
     element("span", failures ? { class: "bad" } : {}, String(failures)),
     count ? `${mean_ms.toFixed(2)} ms` : "",

@@ -13,7 +13,7 @@ pub use arcly_http_data as data;
 pub use arcly_http_macros::{
     Action, Config, Injectable, Input, Problem, Qualifier, Token, authenticated, can, controller,
     delete, filters, get, guards, head, injectable, interceptors, layers, main, module, options,
-    patch, post, provider, public, put, trace,
+    patch, post, provider, public, put, route, trace,
 };
 pub use arcly_http_security as security;
 pub use arcly_http_web as web;
@@ -39,7 +39,7 @@ pub mod prelude {
 
     pub use arcly_http_macros::{
         Action, Config, Injectable, Input, Problem, Qualifier, authenticated, can, controller,
-        delete, get, injectable, module, options, patch, post, provider, public, put,
+        delete, get, injectable, module, options, patch, post, provider, public, put, route,
     };
 }
 

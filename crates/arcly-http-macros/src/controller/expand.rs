@@ -66,7 +66,7 @@ fn text(value: Option<&LitStr>) -> String {
 
 fn fact(args: &Args, route: &Route) -> TokenStream {
     let rt = rt();
-    let method = route.method.to_string().to_uppercase();
+    let method = &route.method;
     let path = full_path(args, route);
     let host = match &args.host {
         Some(host) => {

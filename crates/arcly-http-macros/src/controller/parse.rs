@@ -143,7 +143,8 @@ pub(crate) struct Argument {
 }
 
 pub(crate) struct Route {
-    pub(crate) method: syn::Ident,
+    /// In upper case.
+    pub(crate) method: String,
     pub(crate) args: RouteArgs,
     pub(crate) rules: Vec<(Rule, proc_macro2::Span)>,
     pub(crate) handler: syn::Ident,
@@ -162,6 +163,45 @@ const METHODS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "op
 const EXTRAS: [&str; 7] =
     ["public", "authenticated", "can", "guards", "interceptors", "filters", "layers"];
 
+const OTHER_METHOD: &str =
+    "a route of another method begins with that and its path: `#[route(\"PROPFIND\", \"/{id}\")]`";
+
+/// `#[route("METHOD", "/path", ..)]`: a method without an attribute of its own.
+fn other_method(input: ParseStream<'_>) -> syn::Result<(String, RouteArgs)> {
+    if !input.peek(LitStr) {
+        return Err(input.error(OTHER_METHOD));
+    }
+    let literal: LitStr = input.parse()?;
+    let method = literal.value();
+    let own = method.to_lowercase();
+    let fault = if METHODS.contains(&own.as_str()) {
+        format!("`{method}` has an attribute of its own: write `#[{own}(\"/..\")]`")
+    } else if method == "CONNECT" {
+        "`CONNECT` asks a proxy for a tunnel and names no path; it cannot be routed".to_owned()
+    } else if method.is_empty() || !method.bytes().all(is_token) {
+        "a method is letters, digits and the signs of a token (RFC 9110, section 5.6.2): `PROPFIND`"
+            .to_owned()
+    } else if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        format!(
+            "methods are told apart by case and written in upper case: `{}`",
+            method.to_uppercase()
+        )
+    } else {
+        if input.is_empty() {
+            return Err(syn::Error::new(literal.span(), OTHER_METHOD));
+        }
+        let _: Token![,] = input.parse()?;
+        return Ok((method, input.parse()?));
+    };
+    // The rest is not looked at: one mistake, one message.
+    input.parse::<proc_macro2::TokenStream>()?;
+    Err(syn::Error::new(literal.span(), fault))
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 /// Takes the routes out of the block: their attributes are removed from it.
 pub(crate) fn routes(_args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Vec<Route> {
     let mut routes = vec![];
@@ -174,7 +214,7 @@ pub(crate) fn routes(_args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> 
 }
 
 fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
-    let mut found: Vec<(syn::Ident, RouteArgs)> = vec![];
+    let mut found: Vec<(syn::Ident, String, RouteArgs)> = vec![];
     let mut rules = vec![];
     let mut stages = Stages::default();
     let mut strays = vec![];
@@ -190,7 +230,22 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
                 continue;
             }
             match attr.parse_args::<RouteArgs>() {
-                Ok(args) => found.push((word, args)),
+                Ok(args) => found.push((word, text.to_uppercase(), args)),
+                Err(error) => errors.push(error),
+            }
+        } else if text == "route" {
+            let parser = |input: ParseStream<'_>| {
+                if input.is_empty() {
+                    return Err(syn::Error::new_spanned(&attr, OTHER_METHOD));
+                }
+                other_method(input)
+            };
+            let parsed = match &attr.meta {
+                syn::Meta::List(list) => syn::parse::Parser::parse2(parser, list.tokens.clone()),
+                other => Err(syn::Error::new_spanned(other, OTHER_METHOD)),
+            };
+            match parsed {
+                Ok((method, args)) => found.push((word, method, args)),
                 Err(error) => errors.push(error),
             }
         } else if EXTRAS.contains(&text.as_str()) {
@@ -226,7 +281,7 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
         take_argument_attributes(function);
         return vec![];
     }
-    if let [(_, _), (second, _), ..] = found.as_slice() {
+    if let [_, (second, ..), ..] = found.as_slice() {
         errors.at(second, "one method, one route: write a second method that calls the first");
         take_argument_attributes(function);
         return vec![];
@@ -240,7 +295,7 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
     if errors.count() > before {
         return vec![];
     }
-    let Some((method, mut args)) = found.pop() else { return vec![] };
+    let Some((_, method, mut args)) = found.pop() else { return vec![] };
     args.common.stages.append(stages);
     vec![Route {
         method,

@@ -7,6 +7,7 @@ mod configuration;
 mod framing;
 mod graph;
 mod http_api;
+mod methods;
 mod problem_derive;
 mod recorder;
 mod server;
