@@ -29,11 +29,10 @@ pub trait Dependency: Sized {
 
 /// A provider, injected. Dereferences to it; cloning copies a pointer.
 ///
-/// The compiler follows fields when it decides whether a type is `Send` and how
-/// it is dropped, and gives up after 128 layers, of which each provider in a
-/// chain takes two: a chain of more than about 60 providers, each injected into
-/// the next, stops with E0320. Inject a trait (`Inject<dyn Trait>`) somewhere in
-/// it, which ends the compiler's search, or write `#![recursion_limit = "512"]`.
+/// The compiler follows fields when it decides how a type is dropped, and gives
+/// up after 128 layers, of which each provider takes two: a chain of more than
+/// 64 providers, each injected into the next, stops with E0320 ("overflow while
+/// adding drop-check rules"). Write `#![recursion_limit = "512"]` then.
 pub struct Inject<T: ?Sized, Q = Unqualified> {
     value: Arc<T>,
     qualifier: PhantomData<fn() -> Q>,
