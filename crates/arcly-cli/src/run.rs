@@ -1,10 +1,12 @@
 //! Runs cargo and the user's binary.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use serde::Deserialize;
 
 use crate::CliError;
 
@@ -23,28 +25,10 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn cargo(&self, word: &str) -> Command {
-        let mut command = Command::new("cargo");
-        command.args([word, "--quiet"]);
-        for (flag, value) in [("--package", &self.package), ("--bin", &self.bin)] {
-            if let Some(value) = value {
-                command.args([flag, value]);
-            }
-        }
-        command
-    }
-
     /// What the binary prints when it is asked for `what`.
     pub(crate) fn ask(&self, what: &str) -> Result<String, CliError> {
         in_a_project()?;
-        let mut build = self.cargo("build");
-        // What the compiler says is shown while it says it, colours included.
-        let status = build.stdout(Stdio::null()).status().map_err(|error| no_cargo(&error))?;
-        if !status.success() {
-            return Err(CliError::failure("the application cannot be built; see above")
-                .help("mend what is shown above; `--package` and `--bin` choose another binary"));
-        }
-        let mut run = self.cargo("run");
+        let mut run = Command::new(self.build()?);
         run.env("ARCLY_DESCRIBE", what);
         let limit = Duration::from_secs(self.timeout);
         let Some((status, stdout, stderr)) = capture(run, limit)? else {
@@ -65,6 +49,71 @@ impl Target {
         }
         Ok(stdout)
     }
+
+    /// Builds, and says where the binary is. It is run by itself and not by `cargo
+    /// run`, which may wait for another build while the time goes by.
+    fn build(&self) -> Result<PathBuf, CliError> {
+        let mut command = Command::new("cargo");
+        command.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
+        for (flag, value) in [("--package", &self.package), ("--bin", &self.bin)] {
+            if let Some(value) = value {
+                command.args([flag, value]);
+            }
+        }
+        // What the compiler says is shown while it says it, colours included.
+        command.stdin(Stdio::null()).stderr(Stdio::inherit());
+        let output = command.output().map_err(|error| no_cargo(&error))?;
+        if !output.status.success() {
+            return Err(CliError::failure("the application cannot be built; see above")
+                .help("mend what is shown above; `--package` and `--bin` choose another binary"));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Built>(line).ok());
+        let mut built: Vec<(String, PathBuf, PathBuf)> = lines
+            .filter_map(|line| Some((line.target?.name, line.executable?, line.manifest_path?)))
+            .collect();
+        if built.len() > 1 {
+            // As `cargo run` chooses.
+            let chosen = built.iter().position(|(name, _, manifest)| {
+                default_run(manifest).is_some_and(|wanted| wanted == *name)
+            });
+            if let Some(chosen) = chosen {
+                built.swap(0, chosen);
+                built.truncate(1);
+            }
+        }
+        match built.as_slice() {
+            [(_, executable, _)] => Ok(executable.clone()),
+            [] => Err(CliError::failure("there is no binary here")
+                .help("run this in the folder of an application, or name it by `--package`")),
+            several => {
+                let names: Vec<&str> = several.iter().map(|(name, ..)| name.as_str()).collect();
+                Err(CliError::failure(format!("there are several binaries: {}", names.join(", ")))
+                    .help("choose one by `--bin`, or by `default-run` in `Cargo.toml`"))
+            }
+        }
+    }
+}
+
+/// A line of what cargo says of a build.
+#[derive(Debug, Deserialize)]
+struct Built {
+    target: Option<BuiltTarget>,
+    executable: Option<PathBuf>,
+    manifest_path: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BuiltTarget {
+    name: String,
+}
+
+/// `default-run` of a manifest, as people write it.
+fn default_run(manifest: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(manifest).ok()?;
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("default-run"))?;
+    let value = line.trim_start().strip_prefix('=')?.trim();
+    Some(value.split(['"', '\'']).nth(1)?.to_owned())
 }
 
 fn no_cargo(error: &std::io::Error) -> CliError {
@@ -89,19 +138,21 @@ fn capture(
     limit: Duration,
 ) -> Result<Option<(ExitStatus, String, String)>, CliError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| no_cargo(&error))?;
+    let failed = |error: std::io::Error| {
+        CliError::failure(format!("the application cannot be run: {error}"))
+    };
+    let mut child = command.spawn().map_err(failed)?;
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(CliError::failure("the output of cargo cannot be read"));
+        return Err(CliError::failure("the output of the application cannot be read"));
     };
     let stdout = reader(stdout);
     let stderr = reader(stderr);
     let Ok(stdout) = stdout.recv_timeout(limit) else {
-        // `cargo run` is the program by now: on Unix it replaces itself.
         let _ = child.kill();
         let _ = child.wait();
         return Ok(None);
     };
-    let status = child.wait().map_err(|error| no_cargo(&error))?;
+    let status = child.wait().map_err(failed)?;
     let stderr = stderr.recv().unwrap_or_default();
     Ok(Some((status, stdout, stderr)))
 }

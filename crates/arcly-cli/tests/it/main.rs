@@ -18,7 +18,10 @@ fn target() -> &'static Path {
 fn arcly(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arcly"));
     command.current_dir(folder).args(args);
-    command.env("CARGO_TARGET_DIR", target()).env_remove("ARCLY_DESCRIBE");
+    // Programs without dependencies are built apart, where nobody holds a lock.
+    let target =
+        if folder.ends_with("my-shop") { target().to_owned() } else { folder.join("target") };
+    command.env("CARGO_TARGET_DIR", target).env_remove("ARCLY_DESCRIBE");
     // Set for this test's own crate, and read by what is built from here.
     command.env_remove("CARGO_MANIFEST_DIR");
     command.output().unwrap()
@@ -187,4 +190,12 @@ fn programs_that_do_not_answer_are_explained() {
     write(&at.join("src/bin/made_other.rs"), "fn main() {}\n");
     refused(at, &["routes"], 1, &["made-mute", "made_other", "`--bin`"]);
     refused(at, &["routes", "--bin", "made_other"], 1, &["printed something else"]);
+    let manifest = std::fs::read_to_string(at.join("Cargo.toml")).unwrap();
+    let chosen = manifest.replace("[workspace]", "default-run = \"made_other\"\n[workspace]");
+    write(&at.join("Cargo.toml"), &chosen);
+    refused(at, &["routes"], 1, &["printed something else"]);
+    std::fs::remove_dir_all(at.join("src")).unwrap();
+    write(&at.join("Cargo.toml"), &manifest);
+    write(&at.join("src/lib.rs"), "");
+    refused(at, &["routes"], 1, &["no binary here", "--package"]);
 }
