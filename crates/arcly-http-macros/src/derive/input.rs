@@ -1,6 +1,6 @@
 //! `#[derive(Input)]`: the client's names of an input's fields.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, GenericArgument, LitStr, PathArguments, Type};
@@ -18,6 +18,18 @@ pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
     let rt = rt();
     let container = serde_names(&input.attrs);
     let mut rows = vec![];
+    let all_fields = match &input.data {
+        Data::Struct(data) => vec![&data.fields],
+        Data::Enum(data) => data.variants.iter().map(|variant| &variant.fields).collect(),
+        Data::Union(_) => vec![],
+    };
+    for field in all_fields.into_iter().flatten() {
+        for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("garde")) {
+            if let Ok(list) = attr.meta.require_list() {
+                count_characters(&field.ty, list.tokens.clone(), errors);
+            }
+        }
+    }
     match &input.data {
         Data::Struct(data) => rows.extend(fields(&data.fields, container.all.as_deref())),
         Data::Enum(data) => {
@@ -100,12 +112,52 @@ fn serde_names(attrs: &[syn::Attribute]) -> Renames {
     names
 }
 
+/// Refuses a `length` of a text that does not say what it counts: garde would
+/// count bytes, the document and its readers count characters.
+fn count_characters(ty: &Type, rules: TokenStream, errors: &mut Errors) {
+    let ty = within(ty, &["Option", "Box", "Arc", "Rc"]);
+    let mut rules = rules.into_iter().peekable();
+    while let Some(rule) = rules.next() {
+        let TokenTree::Ident(rule) = rule else { continue };
+        let Some(TokenTree::Group(arguments)) = rules.peek() else { continue };
+        if rule == "inner" {
+            count_characters(within(ty, &["Vec"]), arguments.stream(), errors);
+        } else if rule == "length" && is_text(ty) {
+            let says = arguments.stream().into_iter().any(|token| {
+                let modes = ["chars", "bytes", "graphemes", "utf16", "simple"];
+                matches!(token, TokenTree::Ident(ident) if modes.iter().any(|mode| ident == mode))
+            });
+            if !says {
+                errors.at(&rule, "say what is counted: `length(chars, ..)` counts characters, as the document does");
+            }
+        }
+    }
+}
+
+fn is_text(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == "String")
+}
+
+/// `T` of `Option<T>`, for the wrappers that are named, however many.
+fn within<'t>(ty: &'t Type, wrappers: &[&str]) -> &'t Type {
+    if let Type::Path(path) = ty
+        && let Some(last) = path.path.segments.last()
+        && wrappers.iter().any(|wrapper| last.ident == wrapper)
+        && let PathArguments::AngleBracketed(arguments) = &last.arguments
+        && let Some(GenericArgument::Type(inner)) = arguments.args.first()
+    {
+        return within(inner, wrappers);
+    }
+    ty
+}
+
 /// Whether garde looks into the field.
 fn dives(attrs: &[syn::Attribute]) -> bool {
     fn has_dive(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {
-            proc_macro2::TokenTree::Ident(ident) => ident == "dive",
-            proc_macro2::TokenTree::Group(group) => has_dive(group.stream()),
+            TokenTree::Ident(ident) => ident == "dive",
+            TokenTree::Group(group) => has_dive(group.stream()),
             _ => false,
         })
     }

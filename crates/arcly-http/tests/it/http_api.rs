@@ -43,7 +43,7 @@ impl Authenticator for Tokens {
 #[derive(Debug, Deserialize, Serialize, JsonSchema, Validate, Input)]
 #[serde(rename_all = "camelCase")]
 struct NewThing {
-    #[garde(length(min = 1, max = 10))]
+    #[garde(length(chars, min = 1, max = 10))]
     display_name: String,
     #[garde(dive)]
     #[serde(default)]
