@@ -23,11 +23,11 @@ pub struct User {
 
 #[derive(Serialize, Deserialize, JsonSchema, Validate, Input)]
 pub struct Account {
-    #[garde(length(min = 1, max = 64))]
+    #[garde(length(chars, min = 1, max = 64))]
     pub name: String,
     #[garde(range(max = 150))]
     pub age: u8,
-    #[garde(length(min = 3, max = 254))]
+    #[garde(length(chars, min = 3, max = 254))]
     pub email: String,
 }
 
