@@ -202,9 +202,14 @@ impl Contract {
         let mut schemas = self.schemas.join(&mut [&mut paths, &mut kinds, &mut responses]);
         let mut responses = self.problems.write(&mut schemas, kinds, responses, &mut paths);
         self.add_headers(&mut responses);
-        let operations = paths.as_object_mut().into_iter().flat_map(Map::values_mut);
-        for operation in operations.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-            self.add_headers(&mut operation["responses"]);
+        let items = paths.as_object_mut().into_iter().flat_map(Map::values_mut);
+        for (key, value) in items.filter_map(Value::as_object_mut).flatten() {
+            if key == "x-methods" {
+                let others = value.as_object_mut().into_iter().flat_map(Map::values_mut);
+                others.for_each(|operation| self.add_headers(&mut operation["responses"]));
+            } else {
+                self.add_headers(&mut value["responses"]);
+            }
         }
         json!({
             "openapi": "3.1.0",

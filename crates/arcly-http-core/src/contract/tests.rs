@@ -394,3 +394,16 @@ fn headers_of_every_answer_stand_at_every_answer() {
     }
     assert!(facts.statuses.iter().all(|status| status.headers == ["deprecation"]));
 }
+
+#[test]
+fn operations_of_other_methods_have_the_common_headers_too() {
+    let mut contract = contract();
+    contract.header_everywhere("x-request-id", "The request.");
+    let facts = contract.add("PURGE", "/", |operation| operation.reply_empty(204));
+    let document = contract.to_openapi();
+    assert_whole(&document);
+    let operation = document.pointer(&facts.pointer).unwrap();
+    assert!(operation["responses"]["204"]["headers"]["x-request-id"].is_object(), "{document}");
+    let others = document["paths"]["/"]["x-methods"].as_object().unwrap();
+    assert_eq!(others.len(), 1, "{document}");
+}
