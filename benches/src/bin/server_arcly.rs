@@ -2,7 +2,7 @@
 
 use arcly_benches::{Account, HELLO, Message, User, address, runtime, stop};
 use arcly_http::prelude::*;
-use arcly_http::web::serve;
+use arcly_http::web::serve::{self, Address, Listener, Stopping};
 
 #[derive(Injectable)]
 struct Greeter {
@@ -62,7 +62,7 @@ struct AppModule;
 fn main() {
     runtime().block_on(async {
         let launched = App::new::<AppModule>().launch().await.expect("it launches");
-        let listener = serve::listen(address()).await.expect("the address is free");
-        serve::serve(&launched, listener, stop()).await;
+        let listener = Listener::bind(&Address::Tcp(address())).await.expect("the address is free");
+        serve::serve(&launched, vec![listener], Stopping::when(stop())).await;
     });
 }

@@ -25,6 +25,7 @@ use crate::describe::{Recorder, RouteLine};
 use crate::docs::Docs;
 use crate::pipeline::{ByMethod, Core, Route, Runtime, apply_layers, begin, is_protected};
 use crate::route::{ControllerHttp, HttpRoute, ModuleHttp, Mounted, Table, Versioning};
+use crate::serve::Network;
 use crate::stage::Stages;
 use crate::{Body, Response};
 
@@ -52,11 +53,14 @@ pub enum AppError {
     /// A route could not be put into the table.
     #[error("route {0}")]
     Table(String),
+    /// TLS cannot be served.
+    #[error("cannot serve TLS: {0}")]
+    Tls(#[from] crate::serve::TlsError),
     /// The listener failed.
-    #[error("cannot listen on {addr}: {source}")]
+    #[error("cannot listen on `{address}`: {source}")]
     Listen {
         /// Where.
-        addr: SocketAddr,
+        address: String,
         /// What the system said.
         source: std::io::Error,
     },
@@ -92,6 +96,8 @@ pub struct LaunchConfig {
     /// Most connections at a time from one address (of IPv6: one /64). Behind a
     /// proxy all come from its address. Default 16,384.
     pub address_connections_max: usize,
+    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
+    pub trusted_proxies: Vec<Network>,
     /// Headers of every response that does not set its own. Default:
     /// `x-content-type-options: nosniff`, `content-security-policy: frame-ancestors
     /// 'none'`, `referrer-policy: no-referrer`.
@@ -113,6 +119,7 @@ impl Default for LaunchConfig {
             write_timeout: Duration::from_secs(10),
             connections_max: 16_384,
             address_connections_max: 16_384,
+            trusted_proxies: vec![],
             security_headers: vec![
                 (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
                 (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
@@ -441,6 +448,7 @@ impl App {
             elsewhere: ByMethod::new(metrics.requests()),
             metrics,
             security_headers: self.config.security_headers.clone(),
+            trusted_proxies: self.config.trusted_proxies.clone(),
         });
         Ok(Launched {
             runtime,

@@ -1,6 +1,6 @@
 //! One request on its way through the pipeline.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arcly_http_core::di::{Instance, Key, RouteFact, ScopedPlan};
@@ -85,6 +85,7 @@ pub struct Head {
     pub(crate) trace: TraceContext,
     pub(crate) claims: Option<Arc<Claims>>,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) client: Option<IpAddr>,
 }
 
 impl Head {
@@ -146,6 +147,14 @@ impl Head {
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// The address of the client: that of the connection, or what a trusted proxy
+    /// says ([`crate::app::LaunchConfig::trusted_proxies`]). `None` in tests and on
+    /// Unix sockets.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
     }
 
     /// A path parameter by name, percent-encoded as it came.

@@ -41,6 +41,7 @@ use crate::context::{Params, Seen, too_large};
 use crate::docs::Docs;
 use crate::endpoint::{Called, Endpoint};
 use crate::route::{Found, Mounted, Table, accepts, matches_type};
+use crate::serve::{Network, client_address};
 use crate::stage::{AnyFilter, AnyGuard, AnyInterceptor, LayerService, Next};
 use crate::{Body, Context, Head, Response};
 
@@ -60,6 +61,7 @@ pub(crate) struct Runtime {
     pub(crate) elsewhere: ByMethod,
     /// Headers that every response gets, unless it has its own.
     pub(crate) security_headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) trusted_proxies: Vec<Network>,
 }
 
 /// A route with everything bound.
@@ -118,6 +120,10 @@ pub(crate) fn begin(
     peer: Option<SocketAddr>,
 ) -> Answer {
     let (parts, body) = request.into_parts();
+    let client = peer.map(|peer| match runtime.trusted_proxies.as_slice() {
+        [] => peer.ip(),
+        trusted => client_address(peer.ip(), &parts.headers, trusted),
+    });
     let (request_id, trace) = identify::trace(&parts.headers, seen);
     let mut context = Context {
         head: Head {
@@ -133,6 +139,7 @@ pub(crate) fn begin(
             trace,
             claims: None,
             peer,
+            client,
         },
         body: Some(body),
         body_limit: 0,

@@ -4,35 +4,32 @@ mod connection;
 mod framing;
 mod io;
 mod limit;
+mod listener;
 mod meter;
 mod owner;
+mod proxy;
+mod tls;
 mod watchdog;
 
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::pin;
+use std::future::{Future, Pending};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use futures_util::future::join_all;
 
-use connection::Target;
+use connection::{Accepted, Target};
 use limit::Places;
+pub use listener::{Address, Listener};
 pub(crate) use meter::OpenRequest;
 use owner::Owner;
+pub use proxy::Network;
+pub(crate) use proxy::client_address;
+pub use tls::{Tls, TlsError, TlsFiles};
 use watchdog::Limits;
 pub(crate) use watchdog::RATE_MIN;
 
 use crate::admin::Admin;
-use crate::app::{AppError, LaunchConfig, Launched};
-
-/// Opens a listener.
-///
-/// # Errors
-/// When the address cannot be had.
-pub async fn listen(addr: SocketAddr) -> Result<TcpListener, AppError> {
-    TcpListener::bind(addr).await.map_err(|source| AppError::Listen { addr, source })
-}
+use crate::app::{LaunchConfig, Launched};
 
 /// What a connection is told for which there is no place.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\
@@ -45,21 +42,39 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Serves until `stop` resolves, then lets running requests finish within
-/// [`LaunchConfig::drain`] and cuts those that do not. No connection is left when it
-/// returns.
+/// When a server stops.
+///
+/// Both futures are polled by the server alone; dropping it drops them.
+#[derive(Debug)]
+pub struct Stopping<S, C> {
+    /// Take no more work, and finish what is running within the drain time.
+    pub stop: S,
+    /// Do not even wait for that.
+    pub cut: C,
+}
+
+impl<S: Future<Output = ()>> Stopping<S, Pending<()>> {
+    /// Stops once, and waits as long as it takes within the drain time.
+    pub fn when(stop: S) -> Self {
+        Self { stop, cut: std::future::pending() }
+    }
+}
+
+/// Serves an application on all listeners until it is told to stop, then lets running
+/// requests finish within [`LaunchConfig::drain`] and cuts those that do not. No
+/// connection is left when it returns.
 pub async fn serve(
     app: &Launched,
-    listener: TcpListener,
-    stop: impl Future<Output = ()>,
+    listeners: Vec<Listener>,
+    stopping: Stopping<impl Future<Output = ()>, impl Future<Output = ()>>,
 ) -> Drained {
-    run(Target::App(Arc::clone(&app.runtime)), &app.config, listener, stop).await
+    run(&Target::App(Arc::clone(&app.runtime)), &app.config, listeners, stopping).await
 }
 
 /// Serves probes, metrics and the console until `stop` resolves.
 pub async fn serve_admin(
     admin: &Arc<Admin>,
-    listener: TcpListener,
+    listener: Listener,
     stop: impl Future<Output = ()>,
 ) -> Drained {
     let config = LaunchConfig {
@@ -67,17 +82,18 @@ pub async fn serve_admin(
         connections_max: ADMIN_CONNECTIONS_MAX,
         ..LaunchConfig::default()
     };
-    run(Target::Admin(Arc::clone(admin)), &config, listener, stop).await
+    let target = Target::Admin(Arc::clone(admin));
+    run(&target, &config, vec![listener], Stopping::when(stop)).await
 }
 
 /// Most connections of the admin listener at a time.
 const ADMIN_CONNECTIONS_MAX: usize = 256;
 
 async fn run(
-    target: Target,
+    target: &Target,
     config: &LaunchConfig,
-    listener: TcpListener,
-    stop: impl Future<Output = ()>,
+    listeners: Vec<Listener>,
+    stopping: Stopping<impl Future<Output = ()>, impl Future<Output = ()>>,
 ) -> Drained {
     let owner = Owner::new();
     let limits = Limits {
@@ -87,46 +103,66 @@ async fn run(
         write: config.write_timeout,
     };
     let places = Places::new(config.connections_max, config.address_connections_max);
-    let mut stop = pin!(stop);
+    let accepting =
+        join_all(listeners.iter().map(|from| accept(from, target, &owner, limits, &places)));
+    tokio::select! {
+        biased;
+        () = stopping.stop => {}
+        _ = accepting => {}
+    }
+    drop(listeners);
+    owner.tasks.close();
+    owner.drain();
+    tokio::select! {
+        biased;
+        () = owner.tasks.wait() => return Drained { cut: 0 },
+        () = tokio::time::sleep(config.drain) => {}
+        () = stopping.cut => {}
+    }
+    let cut = owner.tasks.len();
+    owner.cut();
+    owner.tasks.wait().await;
+    Drained { cut }
+}
+
+/// Accepts for as long as it is polled.
+async fn accept(
+    listener: &Listener,
+    target: &Target,
+    owner: &Owner,
+    limits: Limits,
+    places: &Arc<Places>,
+) {
     loop {
-        let (socket, peer) = tokio::select! {
-            biased;
-            () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, mostly: waiting frees some.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-        };
-        let _ = socket.set_nodelay(true);
-        let place = match places.take(Some(peer.ip())) {
-            Ok(place) => place,
-            Err(full) => {
-                tracing::debug!(?full, %peer, "a connection was refused");
-                // The buffer of a fresh socket takes this; if not, closing says enough.
-                let _ = socket.try_write(FULL);
+        let (socket, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, mostly: waiting frees some.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        let target = target.clone();
-        let connection = connection::serve(socket, Some(peer), target, owner.clone(), limits);
+        let place = match places.take(peer.map(|peer| peer.ip())) {
+            Ok(place) => place,
+            Err(full) => {
+                tracing::debug!(?full, ?peer, "a connection was refused");
+                if listener.tls.is_none() {
+                    socket.write_at_once(FULL);
+                }
+                continue;
+            }
+        };
+        let accepted = Accepted {
+            socket,
+            peer,
+            tls: listener.tls.clone(),
+            reads_proxy_header: listener.reads_proxy_header,
+        };
+        let connection = connection::serve(accepted, target.clone(), owner.clone(), limits);
         owner.tasks.spawn(async move {
             connection.await;
             drop(place);
         });
     }
-    drop(listener);
-    owner.tasks.close();
-    owner.drain();
-    if tokio::time::timeout(config.drain, owner.tasks.wait()).await.is_ok() {
-        return Drained { cut: 0 };
-    }
-    let busy = owner.tasks.len();
-    owner.cut();
-    owner.tasks.wait().await;
-    Drained { cut: busy }
 }

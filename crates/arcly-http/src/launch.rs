@@ -1,25 +1,45 @@
 //! Boot order: describe, configure, log, launch, serve, stop.
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arcly_http_macros::Config;
 use arcly_http_web::admin::Admin;
 use arcly_http_web::app::AppError;
-use arcly_http_web::{App, describe, serve};
+use arcly_http_web::serve::{self, Address, Listener, Network, Stopping, Tls, TlsFiles};
+use arcly_http_web::{App, describe};
 use tracing_subscriber::EnvFilter;
 
 /// Where and how the server runs. Every application has these keys.
 #[derive(Debug, Clone, Config)]
-#[config(check = check_log)]
+#[config(check = check)]
 pub struct ServerConfig {
-    /// Address to listen on.
+    /// Where to listen: an address with port, `unix:` with a path, or `inherited`;
+    /// several are separated by commas.
     #[config(default = "127.0.0.1:3000", env = "LISTEN", flag = "listen")]
-    pub listen: SocketAddr,
+    pub listen: Vec<Address>,
     /// Address of probes, metrics and console. They ask nobody who they are, so it
     /// should be one that only operators reach.
     #[config(default = "127.0.0.1:3001", env = "ADMIN", flag = "admin")]
-    pub admin: SocketAddr,
+    pub admin: Address,
+    /// Certificates to serve TLS with, in PEM: the server's, then those that vouch for
+    /// it. A renewed file is used within seconds.
+    #[config(env = "TLS_CERTIFICATES", flag = "tls-certificates")]
+    pub tls_certificates: Option<PathBuf>,
+    /// Private key of the certificate.
+    #[config(env = "TLS_KEY", flag = "tls-key")]
+    pub tls_key: Option<PathBuf>,
+    /// Certificates of those who vouch for clients; with them, every client has to
+    /// show one (mutual TLS).
+    #[config(env = "TLS_CLIENT_AUTHORITIES", flag = "tls-client-authorities")]
+    pub tls_client_authorities: Option<PathBuf>,
+    /// Whether every connection begins with a PROXY protocol header of version 2.
+    #[config(default = "false", env = "PROXY_PROTOCOL", flag = "proxy-protocol")]
+    pub proxy_protocol: bool,
+    /// Networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed,
+    /// separated by commas.
+    #[config(default = "", env = "TRUSTED_PROXIES", flag = "trusted-proxies")]
+    pub trusted_proxies: Vec<Network>,
     /// Which log lines are written, as in `info,my_app=debug`.
     #[config(default = "info", env = "LOG", flag = "log")]
     pub log: String,
@@ -28,7 +48,16 @@ pub struct ServerConfig {
     pub log_json: bool,
 }
 
-fn check_log(config: &ServerConfig) -> Result<(), String> {
+fn check(config: &ServerConfig) -> Result<(), String> {
+    if config.listen.is_empty() {
+        return Err("`listen`: name one address at least".to_owned());
+    }
+    if config.tls_certificates.is_some() != config.tls_key.is_some() {
+        return Err("`tls_certificates` and `tls_key` belong together: set both".to_owned());
+    }
+    if config.tls_client_authorities.is_some() && config.tls_key.is_none() {
+        return Err("`tls_client_authorities` needs `tls_certificates` and `tls_key`".to_owned());
+    }
     let parsed = EnvFilter::try_new(&config.log).map(|_| ());
     parsed.map_err(|error| format!("`log`: `{}` is not a log filter: {error}", config.log))
 }
@@ -64,14 +93,18 @@ async fn run(app: App) -> Result<(), AppError> {
     let config = all.read::<ServerConfig>()?;
     start_logging(&config);
     tracing::info!(profile = %all.profile(), "starting");
+    let app = app.configure(|launch| launch.trusted_proxies.clone_from(&config.trusted_proxies));
     let admin = Admin::new();
-    let admin_listener = serve::listen(config.admin).await?;
-    let admin_addr = admin_listener.local_addr().unwrap_or(config.admin);
-    tracing::info!(console = %format!("http://{admin_addr}/"), "probes and metrics");
+    let admin_listener = Listener::bind(&config.admin).await?;
+    let console = match admin_listener.address() {
+        Some(addr) => format!("http://{addr}/"),
+        None => config.admin.to_string(),
+    };
+    tracing::info!(%console, "probes and metrics");
     // Probes answer while the application is built and until it has stopped.
     let (stop_admin, admin_stopped) = tokio::sync::oneshot::channel::<()>();
     let application = async {
-        let result = run_application(app, config.listen, &admin).await;
+        let result = run_application(app, &config, &admin).await;
         drop(stop_admin);
         result
     };
@@ -82,25 +115,37 @@ async fn run(app: App) -> Result<(), AppError> {
     result
 }
 
-async fn run_application(app: App, listen: SocketAddr, admin: &Admin) -> Result<(), AppError> {
+async fn run_application(app: App, config: &ServerConfig, admin: &Admin) -> Result<(), AppError> {
     let routes = app.routes().len();
     let launched = app.launch().await?;
-    let listener = match serve::listen(listen).await {
-        Ok(listener) => listener,
+    let listeners = match listen(config).await {
+        Ok(listeners) => listeners,
         Err(error) => {
             launched.shutdown().await;
             return Err(error);
         }
     };
-    let addr = listener.local_addr().unwrap_or(listen);
-    tracing::info!(%addr, routes, docs = %format!("http://{addr}/docs"), "listening");
+    let scheme = if config.tls_key.is_some() { "https" } else { "http" };
+    for (listener, address) in listeners.iter().zip(&config.listen) {
+        match listener.address() {
+            Some(addr) => {
+                let docs = format!("{scheme}://{addr}/docs");
+                tracing::info!(%addr, routes, %docs, "listening");
+            }
+            None => tracing::info!(%address, routes, "listening"),
+        }
+    }
     admin.started(&launched);
-    let drained = serve::serve(&launched, listener, async {
-        stop_signal().await;
-        admin.draining();
-        tracing::info!("stopping");
-    })
-    .await;
+    let stopping = Stopping {
+        stop: async {
+            next_signal().await;
+            admin.draining();
+            tracing::info!("stopping; a second signal cuts what is still running");
+        },
+        // Polled from the drain on, so it waits for the second signal.
+        cut: next_signal(),
+    };
+    let drained = serve::serve(&launched, listeners, stopping).await;
     let report = launched.shutdown().await;
     for (provider, hook, reason) in &report.failures {
         tracing::warn!(provider, hook, reason, "a hook failed while stopping");
@@ -109,8 +154,31 @@ async fn run_application(app: App, listen: SocketAddr, admin: &Admin) -> Result<
     Ok(())
 }
 
-/// Resolves at the first SIGINT or SIGTERM.
-async fn stop_signal() {
+async fn listen(config: &ServerConfig) -> Result<Vec<Listener>, AppError> {
+    let tls = match (&config.tls_certificates, &config.tls_key) {
+        (Some(certificates), Some(key)) => Some(Tls::load(TlsFiles {
+            certificates: certificates.clone(),
+            key: key.clone(),
+            client_authorities: config.tls_client_authorities.clone(),
+        })?),
+        _ => None,
+    };
+    let mut listeners = vec![];
+    for address in &config.listen {
+        let mut listener = Listener::bind(address).await?;
+        if config.proxy_protocol {
+            listener = listener.with_proxy_header();
+        }
+        if let Some(tls) = &tls {
+            listener = listener.with_tls(tls.clone());
+        }
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// SIGINT and SIGTERM: the first asks to stop, the second to cut.
+async fn next_signal() {
     let interrupt = tokio::signal::ctrl_c();
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {

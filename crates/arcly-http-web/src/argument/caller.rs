@@ -1,6 +1,6 @@
 //! Who asks.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -66,9 +66,10 @@ impl Argument for Scope {
     }
 }
 
-/// The address of the connection, which behind a proxy is the proxy's.
+/// The address of the client: that of the connection, or what a trusted proxy says
+/// ([`crate::app::LaunchConfig::trusted_proxies`]). `None` in tests and on Unix sockets.
 #[derive(Debug, Clone, Copy)]
-pub struct ClientAddr(pub Option<SocketAddr>);
+pub struct ClientAddr(pub Option<IpAddr>);
 
 impl Argument for ClientAddr {
     type Bound = ();
@@ -81,6 +82,6 @@ impl Argument for ClientAddr {
     }
 
     async fn extract(_bound: &(), context: &mut Context) -> Result<Self, Problem> {
-        Ok(Self(context.head.peer))
+        Ok(Self(context.head.client))
     }
 }

@@ -115,6 +115,7 @@ pub(super) fn shallow(head: &Head) -> Head {
         trace: head.trace.clone(),
         claims: None,
         peer: head.peer,
+        client: head.client,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -10,48 +11,84 @@ use std::time::Duration;
 
 use arcly_http_core::problem::Problem;
 use arcly_http_core::scope::RequestId;
-use http::Version;
+use http::header::STRICT_TRANSPORT_SECURITY;
+use http::{HeaderValue, Version};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::framing;
 use super::io::Metered;
+use super::listener::Transport;
 use super::meter::{Meter, OpenRequest};
 use super::owner::{CUT, DRAINING, Owner, RUNNING, Watch};
+use super::proxy;
+use super::tls::{self, Tls};
 use super::watchdog::{Limits, Watchdog};
 use crate::admin::Admin;
 use crate::context::Seen;
 use crate::pipeline::{Answer, Runtime, begin, refuse, render_problem};
 use crate::{Body, Response};
 
+/// A connection as it was accepted: nothing has been read from it.
+pub(super) struct Accepted {
+    pub(super) socket: Transport,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) tls: Option<Tls>,
+    pub(super) reads_proxy_header: bool,
+}
+
+/// A connection that is ready for its first request.
+struct Opened {
+    socket: Metered<Transport>,
+    peer: Option<SocketAddr>,
+    is_http2: bool,
+    is_tls: bool,
+}
+
+/// Everything before the first request: the balancer's header, the TLS handshake,
+/// and which protocol the client speaks.
+async fn open(accepted: Accepted, meter: &Arc<Meter>) -> io::Result<Opened> {
+    let Accepted { mut socket, mut peer, tls, reads_proxy_header } = accepted;
+    if reads_proxy_header && let Some(client) = proxy::read_header(&mut socket).await? {
+        peer = Some(client);
+    }
+    let is_tls = tls.is_some();
+    if let Some(tls) = tls {
+        let stream = tls.accept(socket).await?;
+        let is_http2 = tls::is_http2(&stream);
+        let socket = Transport::Tls(Box::new(stream));
+        let socket = Metered::new(socket, Arc::clone(meter));
+        return Ok(Opened { socket, peer, is_http2, is_tls });
+    }
+    let mut socket = Metered::new(socket, Arc::clone(meter));
+    let is_http2 = socket.begins_http2().await?;
+    Ok(Opened { socket, peer, is_http2, is_tls })
+}
+
 /// Serves one connection until it ends, is idle or slow for too long, or the
 /// server stops.
-pub(super) async fn serve<S>(
-    socket: S,
-    peer: Option<SocketAddr>,
-    target: Target,
-    owner: Owner,
-    limits: Limits,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(super) async fn serve(accepted: Accepted, target: Target, owner: Owner, limits: Limits) {
     let meter = Arc::new(Meter::default());
     let mut watch = owner.watch();
-    let mut socket = Metered::new(socket, Arc::clone(&meter));
-    let is_http2 = {
-        let mut first = pin!(tokio::time::timeout(limits.header, socket.begins_http2()));
-        let told = poll_fn(|cx| match watch.stage(cx) {
-            RUNNING => first.as_mut().poll(cx).map(Some),
+    let opened = {
+        let mut opening = pin!(tokio::time::timeout(limits.header, open(accepted, &meter)));
+        let opened = poll_fn(|cx| match watch.stage(cx) {
+            RUNNING => opening.as_mut().poll(cx).map(Some),
             // Nothing was asked yet.
             _ => Poll::Ready(None),
         });
-        match told.await {
-            Some(Ok(Ok(is_http2))) => is_http2,
-            Some(Ok(Err(_)) | Err(_)) | None => return,
+        match opened.await {
+            Some(Ok(Ok(opened))) => opened,
+            Some(Ok(Err(error))) => {
+                tracing::debug!(%error, "a connection was not opened");
+                return;
+            }
+            Some(Err(_)) | None => return,
         }
     };
-    let service = Service { target, peer, body_timeout: limits.body, meter: Arc::clone(&meter) };
+    let Opened { socket, peer, is_http2, is_tls } = opened;
+    let service =
+        Service { target, peer, is_tls, body_timeout: limits.body, meter: Arc::clone(&meter) };
     let watchdog = Watchdog::new(meter, limits, is_http2);
     let socket = TokioIo::new(socket);
     let ended = if is_http2 {
@@ -129,6 +166,7 @@ pub(super) enum Target {
 struct Service {
     target: Target,
     peer: Option<SocketAddr>,
+    is_tls: bool,
     body_timeout: Duration,
     meter: Arc<Meter>,
 }
@@ -165,14 +203,18 @@ impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Service {
                 Answer::Ready(Some(render_problem(&problem, &RequestId::fresh())))
             }
         };
-        Answering { answer, open: Some(open) }
+        Answering { answer, open: Some(open), is_tls: self.is_tls }
     }
 }
+
+/// A browser that came by TLS comes by TLS for a year (RFC 6797).
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// An answer that keeps its request open until the body is sent.
 struct Answering {
     answer: Answer,
     open: Option<OpenRequest>,
+    is_tls: bool,
 }
 
 impl Future for Answering {
@@ -180,6 +222,9 @@ impl Future for Answering {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut response = ready!(Pin::new(&mut self.answer).poll(cx));
+        if self.is_tls {
+            response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert(HSTS);
+        }
         if let Some(open) = self.open.take() {
             response.body_mut().hold(open);
         }

@@ -7,6 +7,7 @@ mod configuration;
 mod framing;
 mod graph;
 mod http_api;
+mod listeners;
 mod methods;
 mod problem_derive;
 mod recorder;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arcly_http::prelude::*;
 use arcly_http::web::app::LaunchConfig;
-use arcly_http::web::serve::{self, Drained};
+use arcly_http::web::serve::{self, Drained, Listener, Stopping};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -72,16 +72,16 @@ pub(crate) struct Server {
 
 pub(crate) async fn start(configure: impl FnOnce(&mut LaunchConfig)) -> Server {
     let launched = App::new::<ServerModule>().configure(configure).launch().await.unwrap();
-    let listener = serve::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let addr = listener.local_addr().unwrap();
+    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let addr = listener.address().unwrap();
     let gate = launched.container().get::<Gate>().unwrap();
     let (stop, stopped) = oneshot::channel();
     #[expect(clippy::disallowed_methods, reason = "the test joins it by `stop`")]
     let running = tokio::spawn(async move {
-        serve::serve(&launched, listener, async {
+        let stopping = Stopping::when(async {
             let _ = stopped.await;
-        })
-        .await
+        });
+        serve::serve(&launched, vec![listener], stopping).await
     });
     Server { addr, gate, stop, running }
 }
