@@ -24,9 +24,9 @@ struct Bound {
 }
 
 const BOUNDS: [Bound; 4] = [
-    Bound { asked: ASKED[0], ratio: 0.90, allocations: 6.0 },
-    Bound { asked: ASKED[1], ratio: 0.90, allocations: 8.0 },
-    Bound { asked: ASKED[2], ratio: 0.90, allocations: 8.0 },
+    Bound { asked: ASKED[0], ratio: 1.00, allocations: 6.0 },
+    Bound { asked: ASKED[1], ratio: 1.00, allocations: 8.0 },
+    Bound { asked: ASKED[2], ratio: 1.00, allocations: 8.0 },
     Bound { asked: ASKED[3], ratio: 1.00, allocations: 20.0 },
 ];
 

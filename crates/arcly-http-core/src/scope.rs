@@ -1,6 +1,7 @@
 //! The typed context of one unit of work: who asks, and on whose trace.
 
 pub mod claims;
+pub mod current;
 mod trace;
 
 use std::sync::Arc;

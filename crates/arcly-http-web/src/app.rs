@@ -15,7 +15,7 @@ use arcly_http_core::di::{
 };
 use arcly_http_core::observe::{HealthCheck, Metrics, OperationMetrics};
 use arcly_http_core::problem::kinds;
-use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue};
 use tower::{Service, ServiceExt as _};
 
@@ -99,8 +99,8 @@ pub struct LaunchConfig {
     /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
     pub trusted_proxies: Vec<Network>,
     /// Headers of every response that does not set its own. Default:
-    /// `x-content-type-options: nosniff`, `content-security-policy: frame-ancestors
-    /// 'none'`, `referrer-policy: no-referrer`.
+    /// `x-content-type-options: nosniff` and `content-security-policy:
+    /// frame-ancestors 'none'`.
     pub security_headers: Vec<(HeaderName, HeaderValue)>,
     /// How long a connection may be idle between requests. Default 60 s.
     pub keep_alive: Duration,
@@ -123,7 +123,6 @@ impl Default for LaunchConfig {
             security_headers: vec![
                 (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
                 (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
-                (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             ],
             keep_alive: Duration::from_secs(60),
         }

@@ -33,8 +33,9 @@ use arcly_http_core::di::RouteFact;
 use arcly_http_core::observe::{Metrics, OperationMetrics, RequestMetrics};
 use arcly_http_core::problem::{Problem, kinds};
 use arcly_http_core::scope::RequestId;
+use arcly_http_core::scope::current::{self, Identity};
 use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 
 use crate::context::{Params, Seen, too_large};
@@ -154,11 +155,11 @@ pub(crate) fn begin(
         context.head.fact = Some(route.fact);
         context.body_limit = route.body_limit;
     }
-    let ending = Ending::new(Arc::clone(runtime), route.cloned(), &context.head);
+    let mut ending = Ending::new(Arc::clone(runtime), route.cloned(), &context.head);
     match route {
         Some(route) if route.answers_at_once(runtime, &context.head) => {
             let work = AssertUnwindSafe(|| route.answer_at_once(runtime, &mut context));
-            let outcome = ending.span.in_scope(|| std::panic::catch_unwind(work));
+            let outcome = ending.enter(|| std::panic::catch_unwind(work));
             Answer::Ready(Some(ending.end(outcome)))
         }
         _ => Answer::Later(Box::pin(later(Box::new(context), ending))),
@@ -184,18 +185,18 @@ pub(crate) fn refuse(
 /// Moving a future copies all of it, so the context is on the heap by itself, rare
 /// branches are boxed, and the work is polled where it stands instead of being
 /// wrapped.
-async fn later(mut context: Box<Context>, ending: Ending) -> Response {
+async fn later(mut context: Box<Context>, mut ending: Ending) -> Response {
     let outcome = {
-        let (runtime, route) = (&ending.runtime, &ending.route);
+        let (runtime, route) = (Arc::clone(&ending.runtime), ending.route.clone());
         let mut work = pin!(async {
-            match route {
-                Some(route) => route.answer(runtime, &mut context).await,
-                None => Box::pin(answer_elsewhere(runtime, &mut context)).await,
+            match &route {
+                Some(route) => route.answer(&runtime, &mut context).await,
+                None => Box::pin(answer_elsewhere(&runtime, &mut context)).await,
             }
         });
         poll_fn(|cx| {
             let poll = AssertUnwindSafe(|| work.as_mut().poll(cx));
-            match ending.span.in_scope(|| std::panic::catch_unwind(poll)) {
+            match ending.enter(|| std::panic::catch_unwind(poll)) {
                 Ok(Poll::Ready(response)) => Poll::Ready(Ok(response)),
                 Ok(Poll::Pending) => Poll::Pending,
                 Err(panic) => Poll::Ready(Err(panic)),
@@ -213,7 +214,11 @@ struct Ending {
     route: Option<Arc<Route>>,
     method: Method,
     begun: Instant,
+    /// Made for those who collect spans; lines of the log ask for the identity.
     span: tracing::Span,
+    identity: Option<Identity>,
+    /// What the access log shows, if anybody reads it.
+    uri: Option<Uri>,
     request_id: RequestId,
     has_ended: bool,
 }
@@ -223,7 +228,7 @@ const CLIENT_GONE: u16 = 499;
 
 impl Ending {
     fn new(runtime: Arc<Runtime>, route: Option<Arc<Route>>, head: &Head) -> Self {
-        let span = tracing::info_span!(
+        let span = tracing::debug_span!(
             "request",
             method = %head.method,
             path = head.uri.path(),
@@ -240,29 +245,40 @@ impl Ending {
             }
         }
         runtime.metrics.requests().begin();
+        let identity = Identity {
+            request_id: head.request_id,
+            trace: head.trace.clone(),
+            route: head.fact.map_or("", |fact| fact.path),
+            principal: None,
+        };
+        let is_shown = tracing::enabled!(target: "arcly_http::access", tracing::Level::DEBUG);
         Self {
             runtime,
             route,
             method: head.method.clone(),
             begun: Instant::now(),
             span,
+            identity: Some(identity),
+            uri: is_shown.then(|| head.uri.clone()),
             request_id: head.request_id,
             has_ended: false,
         }
+    }
+
+    /// Runs a part of the work: what it logs belongs to this request.
+    fn enter<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let _entered = current::enter(&mut self.identity);
+        self.span.in_scope(work)
     }
 
     /// Stage 13, also after a panic.
     fn end(mut self, outcome: std::thread::Result<Response>) -> Response {
         let mut response = outcome.unwrap_or_else(|panic| {
             let message = render::panic_message(&*panic);
-            self.span.in_scope(|| tracing::error!(panic = message, "a handler panicked"));
+            self.enter(|| tracing::error!(panic = message, "a handler panicked"));
             render::problem(&Problem::of(&kinds::INTERNAL), &self.request_id)
         });
         let status = response.status().as_u16();
-        if !self.span.is_disabled() {
-            self.span.record("status", status);
-            self.span.in_scope(|| tracing::info!(status, "answered"));
-        }
         self.count(status);
         render::sign(&mut response, &self.request_id, &self.runtime.security_headers);
         if self.method == Method::HEAD { render::without_body(response) } else { response }
@@ -270,19 +286,29 @@ impl Ending {
 
     fn count(&mut self, status: u16) {
         self.has_ended = true;
+        let took = self.begun.elapsed();
+        if !self.span.is_disabled() {
+            self.span.record("status", status);
+        }
+        if let Some(uri) = self.uri.take() {
+            let (method, path) = (self.method.clone(), uri.path());
+            let took_ms = took.as_secs_f64() * 1e3;
+            self.enter(|| {
+                tracing::debug!(target: "arcly_http::access", %method, path, status, took_ms, "answered");
+            });
+        }
         self.runtime.metrics.requests().end();
         let metrics = match &self.route {
             Some(route) => &route.metrics,
             None => self.runtime.elsewhere.of(&self.method),
         };
-        metrics.record(status, self.begun.elapsed());
+        metrics.record(status, took);
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.span.in_scope(|| tracing::debug!("the client left before the answer"));
             self.count(CLIENT_GONE);
         }
     }

@@ -6,6 +6,8 @@ mod range;
 mod status;
 mod stream;
 
+use std::cell::Cell;
+
 use arcly_http_core::contract::Operation;
 use arcly_http_core::problem::{IntoProblem, Problem};
 use bytes::Bytes;
@@ -41,6 +43,25 @@ pub trait Reply: Sized {
     fn reply(self, head: &Head) -> Result<Response, Problem>;
 }
 
+/// Writes JSON into a buffer that the thread keeps, and copies it out at its exact
+/// size: one allocation, where a growing buffer takes several and wastes the rest.
+fn json_bytes(value: &impl Serialize) -> serde_json::Result<Bytes> {
+    const KEPT_MAX: usize = 64 << 10;
+    thread_local! {
+        static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+    // Taken, not borrowed: serializing may call code that answers with JSON itself.
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    serde_json::to_writer(&mut buffer, value)?;
+    if buffer.len() > KEPT_MAX {
+        return Ok(buffer.into());
+    }
+    let bytes = Bytes::copy_from_slice(&buffer);
+    BUFFER.set(buffer);
+    Ok(bytes)
+}
+
 /// A response with a body of one media type.
 #[must_use]
 pub fn with_type(body: impl Into<Body>, media_type: &'static str) -> Response {
@@ -55,8 +76,7 @@ impl<T: Serialize + JsonSchema> Reply for Json<T> {
     }
 
     fn reply(self, _head: &Head) -> Result<Response, Problem> {
-        let bytes = serde_json::to_vec(&self.0).map_err(Problem::internal)?;
-        Ok(with_type(bytes, "application/json"))
+        Ok(with_type(json_bytes(&self.0).map_err(Problem::internal)?, "application/json"))
     }
 }
 

@@ -10,6 +10,8 @@ use arcly_http_web::serve::{self, Address, Listener, Network, Stopping, Tls, Tls
 use arcly_http_web::{App, describe};
 use tracing_subscriber::EnvFilter;
 
+use crate::logging;
+
 /// Where and how the server runs. Every application has these keys.
 #[derive(Debug, Clone, Config)]
 #[config(check = check)]
@@ -91,7 +93,7 @@ pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
 async fn run(app: App) -> Result<(), AppError> {
     let all = app.load_config()?;
     let config = all.read::<ServerConfig>()?;
-    start_logging(&config);
+    logging::start(&config.log, config.log_json, all.profile());
     tracing::info!(profile = %all.profile(), "starting");
     let app = app.configure(|launch| launch.trusted_proxies.clone_from(&config.trusted_proxies));
     let admin = Admin::new();
@@ -194,20 +196,6 @@ async fn next_signal() {
     tokio::select! {
         _ = interrupt => {}
         () = terminate => {}
-    }
-}
-
-/// A second application in one process keeps the first one's log.
-fn start_logging(config: &ServerConfig) {
-    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()));
-    let result =
-        if config.log_json { builder.json().try_init() } else { builder.compact().try_init() };
-    if result.is_err() {
-        tracing::debug!("logging was started before");
     }
 }
 

@@ -5,6 +5,7 @@
 extern crate self as arcly_http;
 
 mod launch;
+mod logging;
 
 pub use arcly_http_core::access::{self, Access};
 pub use arcly_http_core::{config, contract, di, problem, scope, time, validate};

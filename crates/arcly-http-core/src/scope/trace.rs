@@ -25,12 +25,21 @@ fn random<const N: usize>() -> [u8; N] {
     })
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// The two digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut all = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        all[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    all
+};
 
 fn write_hex(bytes: &[u8], out: &mut [u8]) {
     for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 15)];
+        pair.copy_from_slice(&HEX[usize::from(*byte)]);
     }
 }
 
@@ -66,6 +75,15 @@ impl RequestId {
     pub fn fresh() -> Self {
         let mut text = [0; ID_MAX];
         write_hex(&random::<16>(), &mut text[..32]);
+        Self { text, len: 32 }
+    }
+
+    /// The id of a request that has a trace and no id of its own: the trace's, so that
+    /// one search finds both.
+    #[must_use]
+    pub fn of_trace(trace: &TraceContext) -> Self {
+        let mut text = [0; ID_MAX];
+        write_hex(&trace.trace_id, &mut text[..32]);
         Self { text, len: 32 }
     }
 

@@ -2,7 +2,7 @@
 
 use arcly_http_core::access::{Access, AuthError, Credentials};
 use arcly_http_core::problem::{Problem, error_chain, kinds};
-use arcly_http_core::scope::{RequestId, TraceContext};
+use arcly_http_core::scope::{RequestId, TraceContext, current};
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName};
 
@@ -27,7 +27,13 @@ pub(super) fn trace(headers: &HeaderMap, seen: Seen) -> (RequestId, TraceContext
     } else {
         None
     };
-    (id.unwrap_or_else(RequestId::fresh), trace.unwrap_or_else(TraceContext::root))
+    let is_continued = trace.is_some();
+    let trace = trace.unwrap_or_else(TraceContext::root);
+    let id = id.unwrap_or_else(|| {
+        // A trace that came from elsewhere has more than one request.
+        if is_continued { RequestId::fresh() } else { RequestId::of_trace(&trace) }
+    });
+    (id, trace)
 }
 
 /// Stage 5. Credentials are checked when they are there, also on public routes:
@@ -71,6 +77,7 @@ pub(super) async fn authenticate(
             if !span.is_disabled() {
                 span.record("principal", claims.subject());
             }
+            current::note_principal(&claims);
             head.claims = Some(claims);
             Ok(())
         }
