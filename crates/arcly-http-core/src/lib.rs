@@ -5,11 +5,13 @@
 //! names no axum, sqlx, broker or TLS crate.
 
 pub mod access;
+mod backoff;
 pub mod config;
 pub mod contract;
 pub mod di;
 pub mod observe;
 pub mod problem;
 pub mod scope;
+pub mod task;
 pub mod time;
 pub mod validate;

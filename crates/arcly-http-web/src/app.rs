@@ -409,6 +409,7 @@ impl App {
         let mut contract = self.contract();
         let mut table = Table::new(self.config.versioning.clone());
         let metrics = container.get::<Metrics>().map_or_else(Metrics::new, |own| (*own).clone());
+        container.tasks().observe(&metrics);
         let mut facts = HashMap::new();
         let mut operations = vec![];
         for declared in self.declared() {
@@ -722,11 +723,12 @@ impl Launched {
         self.recorder.as_ref()
     }
 
-    /// Runs the last hooks, `on_drain` then `on_shutdown`.
+    /// Runs `on_drain`, stops the background tasks, and runs `on_shutdown`.
     pub async fn shutdown(&self) -> ShutdownReport {
         let mut report = self.container.drain().await;
         let last = self.container.shutdown().await;
         report.failures.extend(last.failures);
+        report.tasks = last.tasks;
         report.elapsed += last.elapsed;
         report
     }

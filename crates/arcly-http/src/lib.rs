@@ -8,7 +8,7 @@ mod launch;
 mod logging;
 
 pub use arcly_http_core::access::{self, Access};
-pub use arcly_http_core::{config, contract, di, problem, scope, time, validate};
+pub use arcly_http_core::{config, contract, di, problem, scope, task, time, validate};
 #[cfg(feature = "sqlite")]
 pub use arcly_http_data as data;
 pub use arcly_http_macros::{
@@ -31,6 +31,7 @@ pub mod prelude {
     pub use arcly_http_core::di::{All, Inject, Lazy, Lifecycle};
     pub use arcly_http_core::problem::{IntoProblem, Problem};
     pub use arcly_http_core::scope::{Claims, Scope};
+    pub use arcly_http_core::task::{Restart, Stop, Tasks};
     pub use arcly_http_core::time::Clock;
     pub use arcly_http_web::argument::{
         Caller, Cookie, Form, Header, Json, Multipart, Path, Query, Valid,

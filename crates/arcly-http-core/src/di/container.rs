@@ -14,6 +14,7 @@ use super::key::Key;
 use super::lifecycle::{HookTable, ShutdownReport};
 use super::meta::{Dep, DepKind, ModuleMeta, ProviderEntry, ProviderMeta, ProviderScope};
 use crate::config::Config;
+use crate::task::{Owner, TASKS_KEY, Tasks};
 
 /// A built provider with its type forgotten.
 ///
@@ -116,11 +117,15 @@ pub struct LaunchLimits {
     pub provider: Duration,
     /// For one lifecycle hook. Default 10 s.
     pub hook: Duration,
+    /// For all background tasks together to stop, once they were asked to; then
+    /// they are cut off. Default 10 s.
+    pub tasks: Duration,
 }
 
 impl Default for LaunchLimits {
     fn default() -> Self {
-        Self { provider: Duration::from_secs(30), hook: Duration::from_secs(10) }
+        let ten = Duration::from_secs(10);
+        Self { provider: Duration::from_secs(30), hook: ten, tasks: ten }
     }
 }
 
@@ -336,8 +341,8 @@ impl Builder {
     /// The first provider or hook that failed, or every configuration fault.
     ///
     /// # Cancel safety
-    /// Dropping the future drops what was built so far; hooks that have not run
-    /// do not run.
+    /// Dropping the future drops what was built so far and cuts off its tasks;
+    /// hooks that have not run do not run.
     pub async fn build(self) -> Result<FrozenDiContainer, LaunchError> {
         let graph = Graph::of(self.root);
         let levels = graph.levels()?;
@@ -347,6 +352,10 @@ impl Builder {
         for (key, instance) in &self.replaced {
             ready.insert(*key, vec![instance.clone()]);
         }
+        // In every graph, without a provider; the proof knows that. Not to be
+        // replaced: what is injected has to be what `shutdown` waits for.
+        let tasks = Owner(Tasks::new());
+        ready.insert(TASKS_KEY, vec![Instance::new(Arc::new(tasks.0.clone()))]);
         let is_replaced = |key: &Key| self.replaced.iter().any(|(k, _)| k == key);
 
         self.check_config(&graph, &ready, &late).await?;
@@ -384,6 +393,7 @@ impl Builder {
                 }
             }
             if let Some((index, source)) = failed {
+                tasks.0.shutdown(self.limits.tasks).await;
                 drop(ready);
                 while built.pop().is_some() {}
                 return Err(LaunchError::Provider {
@@ -407,6 +417,7 @@ impl Builder {
                 graph,
                 ready,
                 live,
+                tasks,
                 config: self.config,
                 limits: self.limits,
             }),
@@ -490,6 +501,7 @@ struct Frozen {
     ready: HashMap<Key, Vec<Instance>>,
     /// In construction order.
     live: Vec<Live>,
+    tasks: Owner,
     config: Config,
     limits: LaunchLimits,
 }
@@ -536,6 +548,12 @@ impl FrozenDiContainer {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// The background tasks of the application.
+    #[must_use]
+    pub fn tasks(&self) -> &Tasks {
+        &self.inner.tasks.0
     }
 
     /// How `key` is built for each unit of work, if it is request-scoped or
@@ -612,9 +630,14 @@ impl FrozenDiContainer {
         self.run_last_hooks("on_drain", |hooks| hooks.on_drain).await
     }
 
-    /// Runs `on_shutdown` of every provider, dependents first.
+    /// Stops the background tasks, then runs `on_shutdown` of every provider,
+    /// dependents first.
     pub async fn shutdown(&self) -> ShutdownReport {
-        self.run_last_hooks("on_shutdown", |hooks| hooks.on_shutdown).await
+        let tasks = self.tasks().shutdown(self.inner.limits.tasks).await;
+        let mut report = self.run_last_hooks("on_shutdown", |hooks| hooks.on_shutdown).await;
+        report.elapsed += tasks.elapsed;
+        report.tasks = tasks;
+        report
     }
 
     async fn run_last_hooks(

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::container::Instance;
+use crate::task::StopReport;
 
 /// What a hook may fail with; shown with the provider's name.
 pub type HookError = Box<dyn std::error::Error + Send + Sync>;
@@ -30,7 +31,7 @@ pub trait Lifecycle: Send + Sync + 'static {
     fn on_drain(&self) -> impl Future<Output = Result<(), HookError>> + Send {
         async { Ok(()) }
     }
-    /// After the last work is done, or after a launch that failed once everything
+    /// After the last work is done and the background tasks have ended, or after a launch that failed once everything
     /// was built; `on_init` may then not have run. A failure is reported.
     fn on_shutdown(&self) -> impl Future<Output = Result<(), HookError>> + Send {
         async { Ok(()) }
@@ -121,6 +122,8 @@ impl<T: ?Sized> NoHooks for &Probe<T> {
 pub struct ShutdownReport {
     /// Provider, hook and what it said, or that its deadline passed.
     pub failures: Vec<(String, &'static str, String)>,
-    /// Time that the hooks took.
+    /// How the background tasks ended.
+    pub tasks: StopReport,
+    /// Time that hooks and tasks took.
     pub elapsed: Duration,
 }

@@ -93,6 +93,7 @@ pub const fn examine(root: &'static ModuleMeta) -> Report {
     let head = proof.text.len();
     if proof.collect_modules(root) {
         proof.collect_records();
+        proof.check_built_in();
         proof.check_exports();
         proof.check_dependencies();
         proof.check_cycles();

@@ -12,5 +12,6 @@ mod methods;
 mod problem_derive;
 mod recorder;
 mod server;
+mod tasks;
 mod testing_kit;
 mod ui;

@@ -4,6 +4,7 @@ use super::{MODULES_MAX, NONE, PROVIDERS_MAX, Proof};
 use crate::di::key::Key;
 use crate::di::meta::{Dep, DepKind, Place, ProviderScope};
 use crate::scope::SCOPE_KEY;
+use crate::task::TASKS_KEY;
 
 /// By module: the last module that was found to see its exports.
 type Visible = [u16; MODULES_MAX];
@@ -20,6 +21,21 @@ struct Needer {
 }
 
 impl Proof {
+    /// What the container makes itself would be provided without an effect.
+    pub(super) const fn check_built_in(&mut self) {
+        let found = self.find(&TASKS_KEY);
+        if found != NONE {
+            let module = self.module(self.records[found as usize].module as usize);
+            self.text.fault("module `");
+            self.text.put_key(&module.key);
+            self.text.put("` provides `");
+            self.text.put_key(&TASKS_KEY);
+            self.text.put("`, which is in every graph already\n");
+            self.text.at(module.place.file, module.place.line);
+            self.text.help("take it out of `providers(..)`; it is injected without being listed");
+        }
+    }
+
     pub(super) const fn check_exports(&mut self) {
         let mut m = 0;
         while m < self.module_count {
@@ -158,7 +174,8 @@ impl Proof {
         }
         let found = self.find(&dep.spec.key);
         if found == NONE {
-            if !matches!(dep.spec.kind, DepKind::Optional) {
+            let is_built_in = dep.spec.key.same(&TASKS_KEY);
+            if !is_built_in && !matches!(dep.spec.kind, DepKind::Optional) {
                 self.head("missing provider: ", needer, dep);
                 self.text.help_head();
                 self.text.put("no module in the graph provides it; add it to `providers(..)` of `");
