@@ -87,23 +87,33 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// Closes the database when everything else has stopped.
+/// Says whether the database answers, and closes it when everything else has stopped.
 #[derive(Injectable)]
-pub(crate) struct Closer {
+pub(crate) struct Keeper {
     db: Db,
 }
 
-impl Lifecycle for Closer {
+impl Lifecycle for Keeper {
     async fn on_shutdown(&self) -> Result<(), HookError> {
         self.db.close().await;
         Ok(())
     }
 }
 
+impl HealthCheck for Keeper {
+    fn name(&self) -> &str {
+        "database"
+    }
+
+    fn check(&self) -> HealthFuture<'_> {
+        Box::pin(async { self.db.ping().await.map_err(|error| error.to_string()) })
+    }
+}
+
 /// Seen by every module without importing it.
 #[module(
     global,
-    providers(Settings, database, tokens, authenticator, passwords, clock, Closer),
+    providers(Settings, database, tokens, authenticator, passwords, clock, Keeper as dyn HealthCheck),
     exports(database, tokens, authenticator, passwords, clock)
 )]
 pub(crate) struct BaseModule;

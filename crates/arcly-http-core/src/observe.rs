@@ -5,5 +5,6 @@ mod metrics;
 mod requests;
 
 pub use health::{HealthCheck, HealthFuture, HealthReport, check_all};
+pub(crate) use metrics::METRICS_KEY;
 pub use metrics::{Counter, Counters, Gauge, Histogram, Metrics};
 pub use requests::{OperationMetrics, RequestMetrics};

@@ -173,6 +173,19 @@ impl Database {
         Ok(ReadDb::new(transaction, self.clone()))
     }
 
+    /// Asks the file whether it can be read; for health checks.
+    ///
+    /// # Errors
+    /// [`DataError::Timeout`] if all readers stay busy,
+    /// [`DataError::Unavailable`] if the database is closed or its file fails.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    pub async fn ping(&self) -> Result<(), DataError> {
+        sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&self.inner.readers).await?;
+        Ok(())
+    }
+
     /// The file the database lives in.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -44,6 +44,15 @@ function config(list) {
     list.map((entry) => [code(entry.key), code(String(entry.value ?? "")), String(entry.origin ?? "")]));
 }
 
+function tasks(list) {
+  const heads = [{ text: "Name" }, { text: "Kind" }, { text: "State" }, { text: "Restarts", number: true }, { text: "Last fault" }];
+  table("tasks", heads, list.map((task) => [
+    code(task.name), task.kind,
+    element("span", task.state === "failed" || task.state === "cut" ? { class: "bad" } : {}, task.state),
+    String(task.restarts ?? 0), String(task.last_fault ?? ""),
+  ]));
+}
+
 // Modules in columns: one that imports stands to the left of what it imports.
 function graph(modules) {
   const byName = new Map(modules.map((module) => [module.name, module]));
@@ -106,6 +115,7 @@ async function show() {
   document.getElementById("summary").textContent =
     `version ${data.version}, up ${data.uptime_s} s, ${data.active} requests in progress`;
   routes(data.routes);
+  tasks(data.tasks);
   config(data.config);
   graph(data.modules);
   const ready = await (await fetch("readyz")).json();

@@ -408,8 +408,7 @@ impl App {
     fn mount_all(self, container: &FrozenDiContainer) -> Result<Launched, AppError> {
         let mut contract = self.contract();
         let mut table = Table::new(self.config.versioning.clone());
-        let metrics = container.get::<Metrics>().map_or_else(Metrics::new, |own| (*own).clone());
-        container.tasks().observe(&metrics);
+        let metrics = container.metrics().clone();
         let mut facts = HashMap::new();
         let mut operations = vec![];
         for declared in self.declared() {
@@ -705,7 +704,7 @@ impl Launched {
         self.since.elapsed()
     }
 
-    /// The application's metrics: its own provider, if the graph has one.
+    /// The application's metrics.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.runtime.metrics

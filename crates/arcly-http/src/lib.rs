@@ -8,7 +8,7 @@ mod launch;
 mod logging;
 
 pub use arcly_http_core::access::{self, Access};
-pub use arcly_http_core::{config, contract, di, problem, scope, task, time, validate};
+pub use arcly_http_core::{config, contract, di, observe, problem, scope, task, time, validate};
 #[cfg(feature = "sqlite")]
 pub use arcly_http_data as data;
 pub use arcly_http_macros::{
@@ -29,6 +29,7 @@ pub use schemars;
 /// ```
 pub mod prelude {
     pub use arcly_http_core::di::{All, Inject, Lazy, Lifecycle};
+    pub use arcly_http_core::observe::{HealthCheck, HealthFuture, Metrics};
     pub use arcly_http_core::problem::{IntoProblem, Problem};
     pub use arcly_http_core::scope::{Claims, Scope};
     pub use arcly_http_core::task::{Restart, Stop, Tasks};

@@ -14,6 +14,7 @@ use super::key::Key;
 use super::lifecycle::{HookTable, ShutdownReport};
 use super::meta::{Dep, DepKind, ModuleMeta, ProviderEntry, ProviderMeta, ProviderScope};
 use crate::config::Config;
+use crate::observe::{METRICS_KEY, Metrics};
 use crate::task::{Owner, TASKS_KEY, Tasks};
 
 /// A built provider with its type forgotten.
@@ -356,6 +357,9 @@ impl Builder {
         // replaced: what is injected has to be what `shutdown` waits for.
         let tasks = Owner(Tasks::new());
         ready.insert(TASKS_KEY, vec![Instance::new(Arc::new(tasks.0.clone()))]);
+        let metrics = Metrics::new();
+        tasks.0.observe(&metrics);
+        ready.insert(METRICS_KEY, vec![Instance::new(Arc::new(metrics.clone()))]);
         let is_replaced = |key: &Key| self.replaced.iter().any(|(k, _)| k == key);
 
         self.check_config(&graph, &ready, &late).await?;
@@ -418,6 +422,7 @@ impl Builder {
                 ready,
                 live,
                 tasks,
+                metrics,
                 config: self.config,
                 limits: self.limits,
             }),
@@ -502,6 +507,7 @@ struct Frozen {
     /// In construction order.
     live: Vec<Live>,
     tasks: Owner,
+    metrics: Metrics,
     config: Config,
     limits: LaunchLimits,
 }
@@ -554,6 +560,12 @@ impl FrozenDiContainer {
     #[must_use]
     pub fn tasks(&self) -> &Tasks {
         &self.inner.tasks.0
+    }
+
+    /// The metrics of the application.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     /// How `key` is built for each unit of work, if it is request-scoped or

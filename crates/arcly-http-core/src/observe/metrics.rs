@@ -10,7 +10,8 @@ use prometheus_client::registry::Registry;
 use super::requests::RequestMetrics;
 use crate::di::{Key, Token};
 
-/// The metrics of one application. There is no registry of the process, so that
+/// The metrics of one application, which every provider injects without listing it:
+/// `metrics: Inject<Metrics>`. There is no registry of the process, so that
 /// several applications, in tests for instance, do not count for each other.
 ///
 /// Names follow Prometheus: a unit at the end (`_seconds`, `_bytes`); `_total` is
@@ -31,8 +32,10 @@ pub struct Metrics {
 }
 
 impl Token for Metrics {
-    const KEY: Key = Key::of("arcly_http::observe::Metrics", line!(), column!());
+    const KEY: Key = METRICS_KEY;
 }
+
+pub(crate) const METRICS_KEY: Key = Key::of("arcly_http::observe::Metrics", 0, 0);
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -111,3 +111,11 @@ async fn closing_refuses_new_work() {
     assert!(matches!(db.begin().await, Err(DataError::Unavailable { .. })));
     assert!(matches!(db.read().await, Err(DataError::Unavailable { .. })));
 }
+
+#[tokio::test]
+async fn a_closed_database_does_not_answer() {
+    let database = Database::open(DatabaseOptions::temporary()).await.unwrap();
+    database.ping().await.unwrap();
+    database.close().await;
+    assert!(matches!(database.ping().await, Err(DataError::Unavailable { .. })));
+}

@@ -65,6 +65,7 @@ fn data(app: &Launched) -> Value {
         "active": app.metrics().requests().active(),
         "routes": routes,
         "modules": crate::describe::graph(app.root()),
+        "tasks": app.container().tasks().list(),
         "config": app.container().config().describe(),
     })
 }

@@ -3,8 +3,23 @@
 use super::{MODULES_MAX, NONE, PROVIDERS_MAX, Proof};
 use crate::di::key::Key;
 use crate::di::meta::{Dep, DepKind, Place, ProviderScope};
+use crate::observe::METRICS_KEY;
 use crate::scope::SCOPE_KEY;
 use crate::task::TASKS_KEY;
+
+/// What every graph has without a provider.
+const BUILT_IN: [Key; 2] = [TASKS_KEY, METRICS_KEY];
+
+const fn is_built_in(key: &Key) -> bool {
+    let mut at = 0;
+    while at < BUILT_IN.len() {
+        if key.same(&BUILT_IN[at]) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
 
 /// By module: the last module that was found to see its exports.
 type Visible = [u16; MODULES_MAX];
@@ -23,16 +38,22 @@ struct Needer {
 impl Proof {
     /// What the container makes itself would be provided without an effect.
     pub(super) const fn check_built_in(&mut self) {
-        let found = self.find(&TASKS_KEY);
-        if found != NONE {
-            let module = self.module(self.records[found as usize].module as usize);
-            self.text.fault("module `");
-            self.text.put_key(&module.key);
-            self.text.put("` provides `");
-            self.text.put_key(&TASKS_KEY);
-            self.text.put("`, which is in every graph already\n");
-            self.text.at(module.place.file, module.place.line);
-            self.text.help("take it out of `providers(..)`; it is injected without being listed");
+        let mut at = 0;
+        while at < BUILT_IN.len() {
+            let key = BUILT_IN[at];
+            let found = self.find(&key);
+            if found != NONE {
+                let module = self.module(self.records[found as usize].module as usize);
+                self.text.fault("module `");
+                self.text.put_key(&module.key);
+                self.text.put("` provides `");
+                self.text.put_key(&key);
+                self.text.put("`, which is in every graph already\n");
+                self.text.at(module.place.file, module.place.line);
+                self.text
+                    .help("take it out of `providers(..)`; it is injected without being listed");
+            }
+            at += 1;
         }
     }
 
@@ -174,8 +195,7 @@ impl Proof {
         }
         let found = self.find(&dep.spec.key);
         if found == NONE {
-            let is_built_in = dep.spec.key.same(&TASKS_KEY);
-            if !is_built_in && !matches!(dep.spec.kind, DepKind::Optional) {
+            if !is_built_in(&dep.spec.key) && !matches!(dep.spec.kind, DepKind::Optional) {
                 self.head("missing provider: ", needer, dep);
                 self.text.help_head();
                 self.text.put("no module in the graph provides it; add it to `providers(..)` of `");
