@@ -22,6 +22,7 @@
 //! # });
 //! ```
 
+mod budget;
 mod manual;
 
 use std::fmt;
@@ -36,6 +37,7 @@ use tokio::time::Instant;
 
 use crate::di::{Key, Token};
 
+pub use budget::{Budget, remaining};
 pub use manual::ManualClock;
 
 /// Tells the time and waits. Inject it as `Inject<dyn Clock>`.

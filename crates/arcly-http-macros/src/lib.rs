@@ -104,6 +104,13 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// controllers(..), exports(..), actions(..), prefix = "/api", guards(..),
 /// interceptors(..), filters(..), layers(..))]`. `root` proves the whole graph
 /// below it at `cargo check`.
+///
+/// Modules, controllers and routes also say how requests are treated; what an inner
+/// level says goes first:
+///
+/// | setting | what it does |
+/// |---|---|
+/// | `deadline = "5s"` | gives an operation up after that time (`ms`, `s`, `min`, `h`) and answers 504; `None`: never |
 #[proc_macro_attribute]
 pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
     support::attribute(args, item, module::expand)

@@ -2,6 +2,7 @@
 
 mod expand;
 mod parse;
+mod settings;
 pub(crate) mod stages;
 
 use proc_macro2::TokenStream;

@@ -1,6 +1,9 @@
 //! An application: a root module and what surrounds it, from launch to
 //! shutdown.
 
+mod config;
+mod declared;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,25 +11,25 @@ use std::time::{Duration, Instant};
 
 use arcly_http_core::access::{Access, Authenticator};
 use arcly_http_core::config::{Config, ConfigErrors, ConfigSources, Loaded, SectionMeta};
-use arcly_http_core::contract::{Contract, Info, Operation, OperationFacts, SecurityScheme};
+use arcly_http_core::contract::{Contract, Info, SecurityScheme};
 use arcly_http_core::di::{
-    Builder, ControllerMeta, FrozenDiContainer, Host, Instance, LaunchError, LaunchLimits, Module,
-    ModuleMeta, Qualifier, RouteFact, ShutdownReport, Token, Unqualified, proof,
+    Builder, FrozenDiContainer, Host, Instance, LaunchError, Module, ModuleMeta, Qualifier,
+    RouteFact, ShutdownReport, Token, Unqualified, proof,
 };
 use arcly_http_core::observe::{HealthCheck, Metrics, OperationMetrics};
-use arcly_http_core::problem::kinds;
-use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderName, HeaderValue};
+use arcly_http_core::time::{Clock, SystemClock};
 use tower::{Service, ServiceExt as _};
+
+pub use config::LaunchConfig;
+use declared::Declared;
 
 use crate::argument::{BindError, Binder};
 use crate::context::Seen;
 use crate::describe::{Recorder, RouteLine};
 use crate::docs::Docs;
-use crate::pipeline::{ByMethod, Core, Route, Runtime, apply_layers, begin, is_protected};
-use crate::route::{ControllerHttp, HttpRoute, ModuleHttp, Mounted, Table, Versioning};
-use crate::serve::Network;
-use crate::stage::Stages;
+use crate::limit::Admission;
+use crate::pipeline::{ByMethod, Runtime, begin};
+use crate::route::{ControllerHttp, ModuleHttp, Mounted, Table};
 use crate::{Body, Response};
 
 /// Why an application does not run.
@@ -64,69 +67,6 @@ pub enum AppError {
         /// What the system said.
         source: std::io::Error,
     },
-}
-
-/// Settings of an application that are not providers.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct LaunchConfig {
-    /// Most bytes of a request body, unless the route says otherwise. Default
-    /// 2 MiB.
-    pub body_limit: u64,
-    /// How clients name versions. Default: in the URL.
-    pub versioning: Versioning,
-    /// Whether `/openapi.json` and `/docs` are served. Default: yes.
-    pub docs: bool,
-    /// Time limits of launch and shutdown.
-    pub limits: LaunchLimits,
-    /// How long requests may still run when the application stops. Default
-    /// 10 s.
-    pub drain: Duration,
-    /// How long a client may take to send the head of a request. Default 10 s.
-    pub header_timeout: Duration,
-    /// How long the body of a request may be waited for, in all; each KiB that
-    /// arrives earns another second. Default 10 s.
-    pub body_timeout: Duration,
-    /// How long a client may take less than 1 KiB a second of its response.
-    /// Default 10 s.
-    pub write_timeout: Duration,
-    /// Most connections at a time; one more is answered 503 and closed. Default
-    /// 16,384.
-    pub connections_max: usize,
-    /// Most connections at a time from one address (of IPv6: one /64). Behind a
-    /// proxy all come from its address. Default 16,384.
-    pub address_connections_max: usize,
-    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
-    pub trusted_proxies: Vec<Network>,
-    /// Headers of every response that does not set its own. Default:
-    /// `x-content-type-options: nosniff` and `content-security-policy:
-    /// frame-ancestors 'none'`.
-    pub security_headers: Vec<(HeaderName, HeaderValue)>,
-    /// How long a connection may be idle between requests. Default 60 s.
-    pub keep_alive: Duration,
-}
-
-impl Default for LaunchConfig {
-    fn default() -> Self {
-        Self {
-            body_limit: 2 << 20,
-            versioning: Versioning::default(),
-            docs: true,
-            limits: LaunchLimits::default(),
-            drain: Duration::from_secs(10),
-            header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(10),
-            write_timeout: Duration::from_secs(10),
-            connections_max: 16_384,
-            address_connections_max: 16_384,
-            trusted_proxies: vec![],
-            security_headers: vec![
-                (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-                (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
-            ],
-            keep_alive: Duration::from_secs(60),
-        }
-    }
 }
 
 /// An application before it is launched.
@@ -305,6 +245,7 @@ impl App {
             declared.describe(
                 &mut contract,
                 self.scheme(),
+                &self.config,
                 self.config.versioning.prefix(declared.route.fact.version),
             );
         }
@@ -409,17 +350,28 @@ impl App {
         let mut contract = self.contract();
         let mut table = Table::new(self.config.versioning.clone());
         let metrics = container.metrics().clone();
+        let admission = Admission::new(self.config.in_flight_max, &metrics);
+        let clock: Arc<dyn Clock> = container
+            .get::<dyn Clock>()
+            .map_or_else(|| Arc::new(SystemClock) as _, |found| found.into_arc());
         let mut facts = HashMap::new();
         let mut operations = vec![];
         for declared in self.declared() {
             let version = table.versioning().prefix(declared.route.fact.version);
-            let of_operation = declared.describe(&mut contract, self.scheme(), version.clone());
+            let of_operation =
+                declared.describe(&mut contract, self.scheme(), &self.config, version.clone());
             facts.insert(Recorder::key(declared.route.fact), of_operation.clone());
             let path = declared.path(&version);
             let of_route = metrics.requests().operation(declared.route.fact.method, &path);
             operations.push((declared.line(table.versioning()), Arc::clone(&of_route)));
-            let body_limit = self.config.body_limit;
-            let built = declared.build(container, of_operation, body_limit, of_route);
+            let built = declared.build(
+                container,
+                of_operation,
+                &self.config,
+                of_route,
+                Arc::clone(&clock),
+                admission.of_operation.clone(),
+            );
             let route = built.map_err(|source| AppError::Bind {
                 route: format!("{} {path}", declared.route.fact.method),
                 source,
@@ -444,6 +396,13 @@ impl App {
             filters,
             docs: self.config.docs.then(|| Docs::new(&openapi)),
             recorder: recorder.clone(),
+            clock,
+            deadline: self.config.deadline,
+            deadlines_exceeded: metrics.counter(
+                "http_server_deadlines_exceeded",
+                "Requests whose operation was given up because its time was over",
+            ),
+            admission,
             elsewhere: ByMethod::new(metrics.requests()),
             metrics,
             security_headers: self.config.security_headers.clone(),
@@ -475,175 +434,6 @@ static NOWHERE: RouteFact = RouteFact {
     path_args: &[],
     deps: &[],
 };
-
-/// A route with everything around it.
-struct Declared {
-    controller: &'static ControllerMeta,
-    route: HttpRoute,
-    stages: Stages,
-    prefix: String,
-}
-
-impl Declared {
-    fn path(&self, version: &str) -> String {
-        let prefix = &self.prefix;
-        match self.route.fact.path {
-            "/" if !(prefix.is_empty() && version.is_empty()) => format!("{version}{prefix}"),
-            path => format!("{version}{prefix}{path}"),
-        }
-    }
-
-    fn line(&self, versioning: &Versioning) -> RouteLine {
-        let fact = self.route.fact;
-        RouteLine {
-            method: fact.method.into(),
-            path: self.path(&versioning.prefix(fact.version)),
-            host: match fact.host {
-                Host::Any => None,
-                Host::Name(name) => Some(name.into()),
-            },
-            access: fact.access.describe(),
-            handler: format!("{}::{}", self.controller.provider.key, fact.handler),
-            place: format!("{}:{}", fact.place.file, fact.place.line),
-        }
-    }
-
-    fn describe(
-        &self,
-        contract: &mut Contract,
-        scheme: Option<&str>,
-        version: String,
-    ) -> OperationFacts {
-        let route = &self.route;
-        let fact = route.fact;
-        contract.add(fact.method, &self.path(&version), |operation: &mut Operation| {
-            let own = route.operation_id.to_owned();
-            let operation_id = if own.is_empty() { self.operation_id() } else { own };
-            operation.name(&operation_id, route.summary, route.description);
-            operation.tags(route.tags);
-            if !route.deprecated.is_empty() {
-                operation.deprecated();
-                operation.header_everywhere::<String>(
-                    "deprecation",
-                    "Since when the operation is deprecated (RFC 9745).",
-                );
-            }
-            if !route.sunset.is_empty() {
-                operation.header_everywhere::<String>(
-                    "sunset",
-                    "When the operation will be gone (RFC 8594).",
-                );
-            }
-            (route.describe)(operation);
-            // What the pipeline itself may answer, whatever the handler takes.
-            operation.problems(&[
-                &kinds::NOT_ACCEPTABLE,
-                &kinds::CONTENT_TOO_LARGE,
-                &kinds::INTERNAL,
-            ]);
-            if let Some(scheme) = scheme {
-                match fact.access {
-                    Access::Public => operation.optional_security(scheme),
-                    Access::Authenticated | Access::Can(_) => operation.security(scheme, &[]),
-                }
-                operation.problems(&[&kinds::UNAUTHENTICATED, &kinds::UNAVAILABLE]);
-            }
-            if let Access::Can(action) = fact.access {
-                operation.problem(&kinds::FORBIDDEN);
-                operation.extension("x-action", action.name.into());
-            }
-            if is_protected(&fact.access) {
-                operation.extension("x-access", fact.access.describe().into());
-            }
-            self.stages.describe(operation);
-        })
-    }
-
-    /// `ArticleController::create` becomes `articleCreate`.
-    fn operation_id(&self) -> String {
-        let name = self.controller.provider.key.name.rsplit("::").next().unwrap_or_default();
-        let name = name.strip_suffix("Controller").unwrap_or(name);
-        let mut letters = name.chars();
-        let head = letters.next().map_or_else(String::new, |first| first.to_lowercase().collect());
-        let handler: String = self
-            .route
-            .fact
-            .handler
-            .split('_')
-            .map(|word| {
-                let mut letters = word.chars();
-                letters
-                    .next()
-                    .map_or_else(String::new, |f| f.to_uppercase().chain(letters).collect())
-            })
-            .collect();
-        let version = self.route.fact.version.replace('.', "_");
-        let version = if version.is_empty() { version } else { format!("V{version}") };
-        format!("{head}{}{handler}{version}", letters.as_str())
-    }
-
-    fn build(
-        &self,
-        container: &FrozenDiContainer,
-        facts: OperationFacts,
-        body_limit: u64,
-        metrics: Arc<OperationMetrics>,
-    ) -> Result<Route, BindError> {
-        let fact = self.route.fact;
-        let binder = Binder { container, fact };
-        let core = Arc::new(Core {
-            interceptors: self
-                .stages
-                .interceptors
-                .iter()
-                .map(|(b, _)| b(&binder))
-                .collect::<Result<_, _>>()?,
-            filters: self
-                .stages
-                .filters
-                .iter()
-                .map(|(b, _)| b(&binder))
-                .collect::<Result<_, _>>()?,
-            endpoint: (self.route.mount)(&binder)?,
-        });
-        let is_immediate = matches!(fact.access, Access::Public)
-            && core.endpoint.is_immediate()
-            && core.interceptors.is_empty()
-            && core.filters.is_empty()
-            && self.stages.guards.is_empty()
-            && self.stages.layers.is_empty();
-        Ok(Route {
-            is_immediate,
-            metrics,
-            fact,
-            body_limit: self.route.body_limit.unwrap_or(body_limit),
-            consumes: facts.consumes,
-            produces: facts.produces,
-            headers: retirement(&self.route),
-            guards: self.stages.guards.iter().map(|(b, _)| b(&binder)).collect::<Result<_, _>>()?,
-            layered: apply_layers(&core, &self.stages.layers),
-            core,
-        })
-    }
-}
-
-/// `Deprecation` (RFC 9745: a structured date) and `Sunset` (RFC 8594: an HTTP
-/// date). The macro has checked the form.
-fn retirement(route: &HttpRoute) -> Vec<(HeaderName, HeaderValue)> {
-    let moment = |text: &str| chrono::DateTime::parse_from_rfc3339(text).ok();
-    let mut headers = vec![];
-    if let Some(since) = moment(route.deprecated)
-        && let Ok(value) = HeaderValue::try_from(format!("@{}", since.timestamp()))
-    {
-        headers.push((HeaderName::from_static("deprecation"), value));
-    }
-    if let Some(end) = moment(route.sunset)
-        && let Ok(value) = HeaderValue::try_from(httpdate::fmt_http_date(end.into()))
-    {
-        headers.push((HeaderName::from_static("sunset"), value));
-    }
-    headers
-}
 
 /// A launched application: it answers requests, with or without a port.
 #[derive(Clone)]

@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arcly_http_core::di::{Instance, Key, RouteFact, ScopedPlan};
 use arcly_http_core::problem::{Problem, kinds};
 use arcly_http_core::scope::{Claims, RequestId, Scope, TraceContext};
+use arcly_http_core::time::Budget;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING,
@@ -15,6 +17,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::Body;
 use crate::body::TooSlow;
+use crate::limit::{Gradient, Place};
 
 /// Path parameters as positions in the path: no string is copied.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,6 +89,7 @@ pub struct Head {
     pub(crate) claims: Option<Arc<Claims>>,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) client: Option<IpAddr>,
+    pub(crate) budget: Option<Budget>,
 }
 
 impl Head {
@@ -157,6 +161,13 @@ impl Head {
         self.client
     }
 
+    /// What is left of the time of this operation; `None` when nothing limits it.
+    /// Code further down asks [`arcly_http_core::time::remaining`].
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.budget.as_ref().map(Budget::remaining)
+    }
+
     /// A path parameter by name, percent-encoded as it came.
     #[must_use]
     pub fn raw_parameter(&self, name: &str) -> Option<&str> {
@@ -188,6 +199,7 @@ impl Head {
 
     pub(crate) fn scope(&self) -> Scope {
         Scope::new(self.request_id, self.trace.clone(), self.claims.clone())
+            .with_budget(self.budget.clone())
     }
 }
 
@@ -199,13 +211,24 @@ pub(crate) fn parameter_position(path: &str, name: &str) -> Option<usize> {
 }
 
 /// A request with its body: what arguments are read from.
-#[derive(Debug)]
 pub struct Context {
     /// Everything but the body.
     pub head: Head,
     pub(crate) body: Option<Body>,
     pub(crate) body_limit: u64,
+    /// Whether there are not too many requests in all.
+    pub(crate) is_admitted: bool,
+    /// Where a place is to be taken once the body is there. Slow clients are to use
+    /// up their connections, not the places of an operation.
+    pub(crate) limit: Option<Arc<Gradient>>,
+    pub(crate) place: Option<Place>,
     pub(crate) scoped: Vec<(Key, Instance)>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("head", &self.head).finish_non_exhaustive()
+    }
 }
 
 impl Context {
@@ -223,7 +246,8 @@ impl Context {
     /// Reads the whole body.
     ///
     /// # Errors
-    /// 413 beyond the limit; 400 when the client stops in the middle.
+    /// 413 beyond the limit; 400 when the client stops in the middle; 503 when too
+    /// many requests of this operation are being answered.
     ///
     /// # Cancel safety
     /// Dropping the future loses what was read.
@@ -231,12 +255,30 @@ impl Context {
         let limit = usize::try_from(self.body_limit).unwrap_or(usize::MAX);
         let body = Limited::new(self.take_body(), limit);
         match body.collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
+            Ok(collected) => {
+                self.take_place()?;
+                Ok(collected.to_bytes())
+            }
             Err(error) if error.is::<LengthLimitError>() => Err(too_large(self.body_limit)),
             Err(error) if error.is::<TooSlow>() => Err(too_slow()),
             Err(error) => Err(Problem::of(&kinds::BAD_REQUEST)
                 .with_detail("the body ended before it was complete")
                 .caused_by(error)),
+        }
+    }
+
+    /// Takes a place among the work of the operation, if that is limited.
+    pub(crate) fn take_place(&mut self) -> Result<(), Problem> {
+        if let Some(limit) = self.limit.take() {
+            self.place = Some(Place::take(limit)?);
+        }
+        Ok(())
+    }
+
+    /// The work has been done, or took too long.
+    pub(crate) fn finish(&mut self) {
+        if let Some(place) = self.place.take() {
+            place.finish();
         }
     }
 

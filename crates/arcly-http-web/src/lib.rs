@@ -13,6 +13,7 @@ mod context;
 pub mod describe;
 mod docs;
 mod endpoint;
+pub mod limit;
 pub mod pipeline;
 pub mod reply;
 pub mod route;

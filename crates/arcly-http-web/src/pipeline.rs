@@ -2,7 +2,7 @@
 //!
 //! | stage | where |
 //! |---|---|
-//! | 1 admission | the server (limits of connections come with the edge) |
+//! | 1 admission | connections: the server; requests in all: `Admission`; of one operation: `Route::run`, with a body when that is read |
 //! | 2 request id, trace | `begin` |
 //! | 3 match | `begin` |
 //! | 4 cheap refusals: declared size, content type, accept | `Route::refuse_early` |
@@ -12,7 +12,7 @@
 //! | tower layers, interceptors | `Route::run` |
 //! | 9 body, parse, validate | the handler's arguments |
 //! | 10 transaction | an argument, after all others are valid |
-//! | 11 handler | the endpoint |
+//! | 11 handler | the endpoint; all from 4 to 12 under the deadline of the route |
 //! | 12 commit | with the transaction |
 //! | 13 errors, headers, log; also after a panic | `Ending` |
 
@@ -26,14 +26,15 @@ use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arcly_http_core::access::{Access, Authenticator};
 use arcly_http_core::di::RouteFact;
-use arcly_http_core::observe::{Metrics, OperationMetrics, RequestMetrics};
+use arcly_http_core::observe::{Counter, Metrics, OperationMetrics, RequestMetrics};
 use arcly_http_core::problem::{Problem, kinds};
 use arcly_http_core::scope::RequestId;
 use arcly_http_core::scope::current::{self, Identity};
+use arcly_http_core::time::{Budget, Clock, Sleep};
 use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
@@ -41,6 +42,7 @@ use http_body::Body as _;
 use crate::context::{Params, Seen, too_large};
 use crate::docs::Docs;
 use crate::endpoint::{Called, Endpoint};
+use crate::limit::{Admission, Gradient, overloaded};
 use crate::route::{Found, Mounted, Table, accepts, matches_type};
 use crate::serve::{Network, client_address};
 use crate::stage::{AnyFilter, AnyGuard, AnyInterceptor, LayerService, Next};
@@ -60,6 +62,11 @@ pub(crate) struct Runtime {
     pub(crate) metrics: Metrics,
     /// The requests that nothing declared answers.
     pub(crate) elsewhere: ByMethod,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Of what is mounted; a route has its own.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadlines_exceeded: Counter,
+    pub(crate) admission: Admission,
     /// Headers that every response gets, unless it has its own.
     pub(crate) security_headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) trusted_proxies: Vec<Network>,
@@ -79,6 +86,8 @@ pub(crate) struct Route {
     /// Public, and nothing around the endpoint or in it ever waits.
     pub(crate) is_immediate: bool,
     pub(crate) metrics: Arc<OperationMetrics>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) in_flight: Option<Arc<Gradient>>,
 }
 
 /// What tower layers, if there are any, go around.
@@ -141,9 +150,13 @@ pub(crate) fn begin(
             claims: None,
             peer,
             client,
+            budget: None,
         },
         body: Some(body),
         body_limit: 0,
+        is_admitted: true,
+        limit: None,
+        place: None,
         scoped: vec![],
     };
     let (route, params) = match runtime.table.find(&context.head) {
@@ -155,11 +168,17 @@ pub(crate) fn begin(
         context.head.fact = Some(route.fact);
         context.body_limit = route.body_limit;
     }
-    let mut ending = Ending::new(Arc::clone(runtime), route.cloned(), &context.head);
+    let begun = runtime.clock.elapsed();
+    let deadline = route.map_or(runtime.deadline, |route| route.deadline);
+    context.head.budget =
+        deadline.map(|limit| Budget::since(Arc::clone(&runtime.clock), begun, limit));
+    let mut ending = Ending::new(Arc::clone(runtime), route.cloned(), &context.head, begun);
+    context.is_admitted = ending.is_admitted;
     match route {
         Some(route) if route.answers_at_once(runtime, &context.head) => {
-            let work = AssertUnwindSafe(|| route.answer_at_once(runtime, &mut context));
-            let outcome = ending.enter(|| std::panic::catch_unwind(work));
+            let budget = context.head.budget.clone();
+            let work = || route.answer_at_once(runtime, &mut context);
+            let outcome = ending.scene.caught(budget.as_ref(), work);
             Answer::Ready(Some(ending.end(outcome)))
         }
         _ => Answer::Later(Box::pin(later(Box::new(context), ending))),
@@ -182,29 +201,101 @@ pub(crate) fn refuse(
     Answer::Ready(Some(if is_head { render::without_body(response) } else { response }))
 }
 
+/// Where the work of one request happens, as its log and its spans see it.
+struct Scene {
+    /// Made for those who collect spans; lines of the log ask for the identity.
+    span: tracing::Span,
+    identity: Option<Identity>,
+}
+
+impl Scene {
+    /// Runs a part of the work: what it logs belongs to this request.
+    fn enter<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let _entered = current::enter(&mut self.identity);
+        self.span.in_scope(work)
+    }
+
+    /// The same under the request's deadline, and no panic gets out.
+    fn caught<T>(
+        &mut self,
+        budget: Option<&Budget>,
+        work: impl FnOnce() -> T,
+    ) -> std::thread::Result<T> {
+        let work = || std::panic::catch_unwind(AssertUnwindSafe(work));
+        self.enter(|| match budget {
+            Some(budget) => budget.enter(work),
+            None => work(),
+        })
+    }
+}
+
 /// Moving a future copies all of it, so the context is on the heap by itself, rare
 /// branches are boxed, and the work is polled where it stands instead of being
 /// wrapped.
 async fn later(mut context: Box<Context>, mut ending: Ending) -> Response {
+    let budget = context.head.budget.clone();
     let outcome = {
-        let (runtime, route) = (Arc::clone(&ending.runtime), ending.route.clone());
-        let mut work = pin!(async {
-            match &route {
-                Some(route) => route.answer(&runtime, &mut context).await,
-                None => Box::pin(answer_elsewhere(&runtime, &mut context)).await,
+        let (runtime, route) = (&ending.runtime, &ending.route);
+        let work = pin!(async {
+            match route {
+                Some(route) => route.answer(runtime, &mut context).await,
+                None => Box::pin(answer_elsewhere(runtime, &mut context)).await,
             }
         });
-        poll_fn(|cx| {
-            let poll = AssertUnwindSafe(|| work.as_mut().poll(cx));
-            match ending.enter(|| std::panic::catch_unwind(poll)) {
-                Ok(Poll::Ready(response)) => Poll::Ready(Ok(response)),
-                Ok(Poll::Pending) => Poll::Pending,
-                Err(panic) => Poll::Ready(Err(panic)),
-            }
-        })
-        .await
+        in_time(&mut ending.scene, budget.as_ref(), work).await
+    };
+    context.finish();
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None => Box::pin(give_up(&mut ending, &context.head)).await,
     };
     ending.end(outcome)
+}
+
+/// Polls work until it is done, or its time is over (`None`). Work that is done at
+/// its first poll needs no timer.
+async fn in_time(
+    scene: &mut Scene,
+    budget: Option<&Budget>,
+    mut work: Pin<&mut impl Future<Output = Response>>,
+) -> Option<std::thread::Result<Response>> {
+    let mut timer: Option<Sleep> = None;
+    poll_fn(|cx| {
+        match scene.caught(budget, || work.as_mut().poll(cx)) {
+            Ok(Poll::Ready(response)) => return Poll::Ready(Some(Ok(response))),
+            Err(panic) => return Poll::Ready(Some(Err(panic))),
+            Ok(Poll::Pending) => {}
+        }
+        let Some(budget) = budget else { return Poll::Pending };
+        let timer = timer.get_or_insert_with(|| budget.sleep());
+        Pin::new(timer).poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// How long filters may take to shape the answer of an operation whose own time is
+/// over.
+const FILTER_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// 504, when the work has been dropped.
+async fn give_up(ending: &mut Ending, head: &Head) -> std::thread::Result<Response> {
+    let runtime = &ending.runtime;
+    runtime.deadlines_exceeded.increment();
+    ending.scene.enter(|| tracing::warn!("the operation was given up: its time was over"));
+    let problem = || {
+        Problem::of(&kinds::TIMEOUT)
+            .with_detail("the operation took too long and was given up; it may be partly done")
+    };
+    let route = ending.route.as_deref();
+    let filters = route.map_or(&runtime.filters, |route| &route.core.filters);
+    let budget = Budget::new(Arc::clone(&runtime.clock), FILTER_TIME_MAX);
+    let shaping = pin!(render::filtered(problem(), head, filters));
+    let outcome = in_time(&mut ending.scene, Some(&budget), shaping).await;
+    let outcome = outcome.unwrap_or_else(|| Ok(render::unfiltered(&problem(), head)));
+    outcome.map(|response| match route {
+        Some(route) => route.sign(runtime, response),
+        None => response,
+    })
 }
 
 /// What the last stage needs to know of a request, whatever becomes of it. A
@@ -213,13 +304,13 @@ struct Ending {
     runtime: Arc<Runtime>,
     route: Option<Arc<Route>>,
     method: Method,
-    begun: Instant,
-    /// Made for those who collect spans; lines of the log ask for the identity.
-    span: tracing::Span,
-    identity: Option<Identity>,
+    /// On the application's clock.
+    begun: Duration,
+    scene: Scene,
     /// What the access log shows, if anybody reads it.
     uri: Option<Uri>,
     request_id: RequestId,
+    is_admitted: bool,
     has_ended: bool,
 }
 
@@ -227,7 +318,7 @@ struct Ending {
 const CLIENT_GONE: u16 = 499;
 
 impl Ending {
-    fn new(runtime: Arc<Runtime>, route: Option<Arc<Route>>, head: &Head) -> Self {
+    fn new(runtime: Arc<Runtime>, route: Option<Arc<Route>>, head: &Head, begun: Duration) -> Self {
         let span = tracing::debug_span!(
             "request",
             method = %head.method,
@@ -244,7 +335,7 @@ impl Ending {
                 span.record("route", fact.path);
             }
         }
-        runtime.metrics.requests().begin();
+        let active = runtime.metrics.requests().begin();
         let identity = Identity {
             request_id: head.request_id,
             trace: head.trace.clone(),
@@ -253,29 +344,23 @@ impl Ending {
         };
         let is_shown = tracing::enabled!(target: "arcly_http::access", tracing::Level::DEBUG);
         Self {
+            is_admitted: runtime.admission.admits(active),
             runtime,
             route,
             method: head.method.clone(),
-            begun: Instant::now(),
-            span,
-            identity: Some(identity),
+            begun,
+            scene: Scene { span, identity: Some(identity) },
             uri: is_shown.then(|| head.uri.clone()),
             request_id: head.request_id,
             has_ended: false,
         }
     }
 
-    /// Runs a part of the work: what it logs belongs to this request.
-    fn enter<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let _entered = current::enter(&mut self.identity);
-        self.span.in_scope(work)
-    }
-
     /// Stage 13, also after a panic.
     fn end(mut self, outcome: std::thread::Result<Response>) -> Response {
         let mut response = outcome.unwrap_or_else(|panic| {
             let message = render::panic_message(&*panic);
-            self.enter(|| tracing::error!(panic = message, "a handler panicked"));
+            self.scene.enter(|| tracing::error!(panic = message, "a handler panicked"));
             render::problem(&Problem::of(&kinds::INTERNAL), &self.request_id)
         });
         let status = response.status().as_u16();
@@ -286,14 +371,14 @@ impl Ending {
 
     fn count(&mut self, status: u16) {
         self.has_ended = true;
-        let took = self.begun.elapsed();
-        if !self.span.is_disabled() {
-            self.span.record("status", status);
+        let took = self.runtime.clock.elapsed().saturating_sub(self.begun);
+        if !self.scene.span.is_disabled() {
+            self.scene.span.record("status", status);
         }
         if let Some(uri) = self.uri.take() {
             let (method, path) = (self.method.clone(), uri.path());
             let took_ms = took.as_secs_f64() * 1e3;
-            self.enter(|| {
+            self.scene.enter(|| {
                 tracing::debug!(target: "arcly_http::access", %method, path, status, took_ms, "answered");
             });
         }
@@ -342,6 +427,9 @@ impl ByMethod {
 
 /// What no declared route answers.
 async fn answer_elsewhere(runtime: &Runtime, context: &mut Context) -> Response {
+    if !context.is_admitted {
+        return render::filtered(overloaded(), &context.head, &runtime.filters).await;
+    }
     let problem = match runtime.table.find(&context.head) {
         Found::Mounted(mounted) => match serve_mounted(runtime, mounted, context).await {
             Ok(response) => return response,
@@ -413,6 +501,12 @@ impl Route {
 
     async fn run(&self, runtime: &Runtime, context: &mut Context) -> Result<Response, Problem> {
         self.refuse_early(context)?;
+        if let Some(limit) = &self.in_flight {
+            context.limit = Some(Arc::clone(limit));
+            if context.body.as_ref().is_none_or(|body| body.is_end_stream()) {
+                context.take_place()?;
+            }
+        }
         let head = &mut context.head;
         if head.seen.has(Seen::AUTHORIZATION) || is_protected(&self.fact.access) {
             Box::pin(identify::authenticate(runtime, head, &self.fact.access)).await?;
@@ -427,8 +521,11 @@ impl Route {
         }
     }
 
-    /// Stage 4: what the head alone shows to be useless.
+    /// Stages 1 and 4: no place, or what the head alone shows to be useless.
     fn refuse_early(&self, context: &Context) -> Result<(), Problem> {
+        if !context.is_admitted {
+            return Err(overloaded());
+        }
         let Head { headers, seen, .. } = &context.head;
         if seen.has(Seen::CONTENT_LENGTH)
             && let Some(length) = headers.get(CONTENT_LENGTH)

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arcly_http_core::contract::Operation;
 use arcly_http_core::di::Token;
@@ -151,24 +152,39 @@ type Bind<T> = fn(&Binder<'_>) -> Result<Arc<T>, BindError>;
 /// How a stage is taken out of the graph, and how it describes itself.
 type Stage<T> = (Bind<T>, fn(&mut Operation));
 
-/// The guards, interceptors, filters and layers of one level.
+/// What a level says of requests; what it leaves open is said further out.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Settings {
+    /// `Some(None)`: no deadline at all.
+    pub(crate) deadline: Option<Option<Duration>>,
+}
+
+impl Settings {
+    fn around(&self, inner: &Self) -> Self {
+        Self { deadline: inner.deadline.or(self.deadline) }
+    }
+}
+
+/// The guards, interceptors, filters, layers and settings of one level.
 #[derive(Default, Clone)]
 pub struct Stages {
     pub(crate) guards: Vec<Stage<dyn AnyGuard>>,
     pub(crate) interceptors: Vec<Stage<dyn AnyInterceptor>>,
     pub(crate) filters: Vec<Stage<dyn AnyFilter>>,
     pub(crate) layers: Vec<ApplyLayer>,
+    pub(crate) settings: Settings,
 }
 
 impl std::fmt::Debug for Stages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Stages(guards: {}, interceptors: {}, filters: {}, layers: {})",
+            "Stages(guards: {}, interceptors: {}, filters: {}, layers: {}, {:?})",
             self.guards.len(),
             self.interceptors.len(),
             self.filters.len(),
-            self.layers.len()
+            self.layers.len(),
+            self.settings
         )
     }
 }
@@ -217,6 +233,13 @@ impl Stages {
         self
     }
 
+    /// Limits the time of the operations; `None`: for ever.
+    #[must_use]
+    pub fn deadline(mut self, limit: Option<Duration>) -> Self {
+        self.settings.deadline = Some(limit);
+        self
+    }
+
     /// This level around another one.
     #[must_use]
     pub(crate) fn around(&self, inner: &Self) -> Self {
@@ -228,6 +251,7 @@ impl Stages {
             interceptors: join(&self.interceptors, &inner.interceptors),
             filters: join(&self.filters, &inner.filters),
             layers: join(&self.layers, &inner.layers),
+            settings: self.settings.around(&inner.settings),
         }
     }
 

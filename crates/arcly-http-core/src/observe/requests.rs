@@ -104,9 +104,10 @@ impl RequestMetrics {
         operation
     }
 
-    /// A request begins; the one that calls this says when it ends.
-    pub fn begin(&self) {
-        self.active.fetch_add(1, Ordering::Relaxed);
+    /// A request begins; the one that calls this says when it ends. Returns how many
+    /// are being answered with it.
+    pub fn begin(&self) -> i64 {
+        self.active.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// A request has ended, in whatever way.

@@ -124,3 +124,19 @@ async fn the_system_clock_waits_by_the_runtime() {
     assert_eq!(cut.unwrap_err().to_string(), "not done in time");
     assert!((clock.now() - chrono::Utc::now()).num_seconds().abs() < 2);
 }
+
+#[test]
+fn a_budget_is_current_inside_and_comes_back_after_a_panic() {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+    let outer = Budget::new(Arc::clone(&clock), Duration::from_secs(9));
+    let inner = Budget::new(clock, Duration::from_secs(1));
+    outer.enter(|| {
+        assert_eq!(inner.enter(remaining), Some(Duration::from_secs(1)));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            inner.enter(|| std::panic::panic_any(()));
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(remaining(), Some(Duration::from_secs(9)));
+    });
+    assert_eq!(remaining(), None);
+}

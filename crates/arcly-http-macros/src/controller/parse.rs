@@ -5,7 +5,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{FnArg, ImplItem, ItemImpl, LitStr, Pat, Token, Type};
 
-use crate::module::stages::{Stages, list};
+use crate::module::stages::{NAMES, Stages, list};
 use crate::support::{Errors, docs};
 
 /// `#[controller("/prefix", key = value, ..)]`.
@@ -71,7 +71,7 @@ impl Parse for Args {
                 return Err(syn::Error::new(
                     name.span(),
                     format!(
-                        "unknown setting `{text}`\n       expected one of: tags, host, version, deprecated, sunset, body_limit, guards, interceptors, filters, layers"
+                        "unknown setting `{text}`\n       expected one of: tags, host, version, deprecated, sunset, body_limit, {NAMES}"
                     ),
                 ));
             }
@@ -109,7 +109,7 @@ impl Parse for RouteArgs {
                 return Err(syn::Error::new(
                     name.span(),
                     format!(
-                        "unknown setting `{text}`\n       expected one of: operation_id, tags, version, deprecated, sunset, body_limit, guards, interceptors, filters, layers"
+                        "unknown setting `{text}`\n       expected one of: operation_id, tags, version, deprecated, sunset, body_limit, {NAMES}"
                     ),
                 ));
             }

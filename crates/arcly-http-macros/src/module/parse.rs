@@ -3,7 +3,7 @@
 use syn::parse::{Parse, ParseStream};
 use syn::{Fields, Path, Token, Type, parenthesized};
 
-use super::stages::{Stages, list};
+use super::stages::{NAMES, Stages, list};
 use crate::support::Errors;
 
 /// A line of `providers(..)`: `Provider as dyn Trait`.
@@ -39,7 +39,8 @@ pub(crate) struct Args {
     pub(crate) stages: Stages,
 }
 
-const SECTIONS: &str = "imports, reexports, providers, controllers, exports, actions, prefix, guards, interceptors, filters, layers, global, root";
+const SECTIONS: &str =
+    "imports, reexports, providers, controllers, exports, actions, prefix, global, root";
 
 impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -72,7 +73,7 @@ impl Parse for Args {
                         return Err(syn::Error::new(
                             section.span(),
                             format!(
-                                "unknown section `{other}`\n       expected one of: {SECTIONS}"
+                                "unknown section `{other}`\n       expected one of: {SECTIONS}, {NAMES}"
                             ),
                         ));
                     }

@@ -1,4 +1,4 @@
-//! Guards, interceptors, filters and layers: the same at every level.
+//! Guards, interceptors, filters, layers and settings: the same at every level.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -6,26 +6,32 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{Path, Token, Type, parenthesized};
 
+use super::settings::Settings;
 use crate::support::rt;
 
-/// Guards, interceptors, filters and layers, in the order they are written.
+/// What every level takes, for messages.
+pub(crate) const NAMES: &str = "guards, interceptors, filters, layers, deadline";
+
+/// Guards, interceptors, filters and layers, in the order they are written; and
+/// settings.
 #[derive(Default)]
 pub(crate) struct Stages {
     pub(crate) guards: Vec<Type>,
     pub(crate) interceptors: Vec<Type>,
     pub(crate) filters: Vec<Type>,
     pub(crate) layers: Vec<Path>,
+    settings: Settings,
 }
 
 impl Stages {
-    /// Takes one section, if it is one of these four.
+    /// Takes one section, if it is one of these.
     pub(crate) fn take(&mut self, section: &str, input: ParseStream<'_>) -> syn::Result<bool> {
         match section {
             "guards" => self.guards = list(input)?,
             "interceptors" => self.interceptors = list(input)?,
             "filters" => self.filters = list(input)?,
             "layers" => self.layers = list(input)?,
-            _ => return Ok(false),
+            other => return self.settings.take(other, input),
         }
         Ok(true)
     }
@@ -69,5 +75,6 @@ pub(crate) fn stages(stages: &Stages) -> TokenStream {
         stages.interceptors.iter().map(|ty| quote_spanned!(ty.span()=> .interceptor::<#ty>()));
     let filters = stages.filters.iter().map(|ty| quote_spanned!(ty.span()=> .filter::<#ty>()));
     let layers = stages.layers.iter().map(|path| quote_spanned!(path.span()=> .layer(#path())));
-    quote!(#rt::Stages::new() #(#guards)* #(#interceptors)* #(#filters)* #(#layers)*)
+    let settings = stages.settings.calls();
+    quote!(#rt::Stages::new() #(#guards)* #(#interceptors)* #(#filters)* #(#layers)* #settings)
 }

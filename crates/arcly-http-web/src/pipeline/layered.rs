@@ -46,6 +46,9 @@ pub(super) async fn call(
         head: render::shallow(head),
         body: None,
         body_limit: context.body_limit,
+        is_admitted: true,
+        limit: context.limit.take(),
+        place: context.place.take(),
         scoped: std::mem::take(&mut context.scoped),
     };
     let mut rest = rest;
@@ -79,7 +82,9 @@ async fn unpack(core: &Core, request: http::Request<Body>) -> Response {
     context.body = Some(body);
     context.head.headers = parts.headers;
     context.head.extensions = parts.extensions;
-    match core.run(&mut context).await {
+    let result = core.run(&mut context).await;
+    context.finish();
+    match result {
         Ok(response) => response,
         Err(problem) => render::filtered(problem, &context.head, &core.filters).await,
     }

@@ -116,6 +116,7 @@ pub(super) fn shallow(head: &Head) -> Head {
         claims: None,
         peer: head.peer,
         client: head.client,
+        budget: head.budget.clone(),
     }
 }
 

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod admission;
 mod bad_input;
 mod configuration;
+mod deadline;
 mod framing;
 mod graph;
 mod http_api;

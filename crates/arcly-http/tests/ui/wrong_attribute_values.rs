@@ -33,6 +33,24 @@ impl Users {
         Json(1)
     }
 
+    #[get("/slow", deadline = "soon")]
+    #[public]
+    fn slow(&self) -> Json<u32> {
+        Json(1)
+    }
+
+    #[get("/never", deadline = "0s")]
+    #[public]
+    fn never(&self) -> Json<u32> {
+        Json(1)
+    }
+
+    #[get("/twice", deadline = "1s", deadline = None)]
+    #[public]
+    fn twice(&self) -> Json<u32> {
+        Json(1)
+    }
+
     #[get("/old", deprecated = "yesterday")]
     #[public]
     fn old() -> Json<u32> {

@@ -1,0 +1,91 @@
+//! Settings of an application that are not providers.
+
+use std::time::Duration;
+
+use arcly_http_core::di::LaunchLimits;
+use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue};
+
+use crate::limit::AdaptiveLimit;
+use crate::route::Versioning;
+use crate::serve::Network;
+
+/// Settings of an application that are not providers.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LaunchConfig {
+    /// Most bytes of a request body, unless the route says otherwise. Default
+    /// 2 MiB.
+    pub body_limit: u64,
+    /// How clients name versions. Default: in the URL.
+    pub versioning: Versioning,
+    /// Whether `/openapi.json` and `/docs` are served. Default: yes.
+    pub docs: bool,
+    /// Time limits of launch and shutdown.
+    pub limits: LaunchLimits,
+    /// How long requests may still run when the application stops. Default
+    /// 10 s.
+    pub drain: Duration,
+    /// How long a client may take to send the head of a request. Default 10 s.
+    pub header_timeout: Duration,
+    /// How long the body of a request may be waited for, in all; each KiB that
+    /// arrives earns another second. Default 10 s.
+    pub body_timeout: Duration,
+    /// How long a client may take less than 1 KiB a second of its response.
+    /// Default 10 s.
+    pub write_timeout: Duration,
+    /// Most connections at a time; one more is answered 503 and closed. Default
+    /// 16,384.
+    pub connections_max: usize,
+    /// Most connections at a time from one address (of IPv6: one /64). Behind a
+    /// proxy all come from its address. Default 16,384.
+    pub address_connections_max: usize,
+    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
+    pub trusted_proxies: Vec<Network>,
+    /// Headers of every response that does not set its own. Default:
+    /// `x-content-type-options: nosniff` and `content-security-policy:
+    /// frame-ancestors 'none'`.
+    pub security_headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long a connection may be idle between requests. Default 60 s.
+    pub keep_alive: Duration,
+    /// How long an operation may take from the head of the request to the head of
+    /// the response, unless it says otherwise (`deadline = "5s"` on a route, a
+    /// controller or a module); reading the body is a part of it. Then its handler
+    /// is dropped where it waits, and the answer is 504. `None`: for ever. Default
+    /// 30 s.
+    pub deadline: Option<Duration>,
+    /// Most requests that are being answered at a time; one more is refused with 503
+    /// and `retry-after`. `None`: as many as come. Default 16,384.
+    pub in_flight_max: Option<usize>,
+    /// For each operation a limit of its own that follows its latency: when it takes
+    /// longer than usual, work waits somewhere, and fewer requests are let in; the
+    /// others are refused with 503 and `retry-after`. Operations that never wait
+    /// have none. `None`: no such limits. Default: between 64 and 4,096.
+    pub adaptive: Option<AdaptiveLimit>,
+}
+
+impl Default for LaunchConfig {
+    fn default() -> Self {
+        Self {
+            body_limit: 2 << 20,
+            versioning: Versioning::default(),
+            docs: true,
+            limits: LaunchLimits::default(),
+            drain: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            connections_max: 16_384,
+            address_connections_max: 16_384,
+            trusted_proxies: vec![],
+            security_headers: vec![
+                (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+                (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
+            ],
+            keep_alive: Duration::from_secs(60),
+            deadline: Some(Duration::from_secs(30)),
+            in_flight_max: Some(16_384),
+            adaptive: Some(AdaptiveLimit::default()),
+        }
+    }
+}

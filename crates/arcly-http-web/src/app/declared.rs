@@ -1,0 +1,210 @@
+//! A declared route: described from its metadata, built from the graph.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arcly_http_core::access::Access;
+use arcly_http_core::contract::{Contract, Operation, OperationFacts};
+use arcly_http_core::di::{ControllerMeta, FrozenDiContainer, Host};
+use arcly_http_core::observe::{Counter, OperationMetrics};
+use arcly_http_core::problem::kinds;
+use arcly_http_core::time::Clock;
+use http::{HeaderName, HeaderValue};
+
+use super::LaunchConfig;
+use crate::argument::{BindError, Binder};
+use crate::describe::RouteLine;
+use crate::limit::Gradient;
+use crate::pipeline::{Core, Route, apply_layers, is_protected};
+use crate::route::{HttpRoute, Versioning};
+use crate::stage::Stages;
+
+/// A route with everything around it.
+pub(super) struct Declared {
+    pub(super) controller: &'static ControllerMeta,
+    pub(super) route: HttpRoute,
+    pub(super) stages: Stages,
+    pub(super) prefix: String,
+}
+
+impl Declared {
+    pub(super) fn path(&self, version: &str) -> String {
+        let prefix = &self.prefix;
+        match self.route.fact.path {
+            "/" if !(prefix.is_empty() && version.is_empty()) => format!("{version}{prefix}"),
+            path => format!("{version}{prefix}{path}"),
+        }
+    }
+
+    pub(super) fn line(&self, versioning: &Versioning) -> RouteLine {
+        let fact = self.route.fact;
+        RouteLine {
+            method: fact.method.into(),
+            path: self.path(&versioning.prefix(fact.version)),
+            host: match fact.host {
+                Host::Any => None,
+                Host::Name(name) => Some(name.into()),
+            },
+            access: fact.access.describe(),
+            handler: format!("{}::{}", self.controller.provider.key, fact.handler),
+            place: format!("{}:{}", fact.place.file, fact.place.line),
+        }
+    }
+
+    pub(super) fn describe(
+        &self,
+        contract: &mut Contract,
+        scheme: Option<&str>,
+        config: &LaunchConfig,
+        version: String,
+    ) -> OperationFacts {
+        let route = &self.route;
+        let fact = route.fact;
+        contract.add(fact.method, &self.path(&version), |operation: &mut Operation| {
+            let own = route.operation_id.to_owned();
+            let operation_id = if own.is_empty() { self.operation_id() } else { own };
+            operation.name(&operation_id, route.summary, route.description);
+            operation.tags(route.tags);
+            if !route.deprecated.is_empty() {
+                operation.deprecated();
+                operation.header_everywhere::<String>(
+                    "deprecation",
+                    "Since when the operation is deprecated (RFC 9745).",
+                );
+            }
+            if !route.sunset.is_empty() {
+                operation.header_everywhere::<String>(
+                    "sunset",
+                    "When the operation will be gone (RFC 8594).",
+                );
+            }
+            (route.describe)(operation);
+            // What the pipeline itself may answer, whatever the handler takes.
+            operation.problems(&[
+                &kinds::NOT_ACCEPTABLE,
+                &kinds::CONTENT_TOO_LARGE,
+                &kinds::INTERNAL,
+            ]);
+            if let Some(scheme) = scheme {
+                match fact.access {
+                    Access::Public => operation.optional_security(scheme),
+                    Access::Authenticated | Access::Can(_) => operation.security(scheme, &[]),
+                }
+                operation.problems(&[&kinds::UNAUTHENTICATED, &kinds::UNAVAILABLE]);
+            }
+            if let Access::Can(action) = fact.access {
+                operation.problem(&kinds::FORBIDDEN);
+                operation.extension("x-action", action.name.into());
+            }
+            if is_protected(&fact.access) {
+                operation.extension("x-access", fact.access.describe().into());
+            }
+            if config.in_flight_max.is_some() || config.adaptive.is_some() {
+                operation.problem(&kinds::UNAVAILABLE);
+            }
+            if let Some(limit) = self.deadline(config) {
+                operation.problem(&kinds::TIMEOUT);
+                let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+                operation.extension("x-deadline-ms", millis.into());
+            }
+            self.stages.describe(operation);
+        })
+    }
+
+    fn deadline(&self, config: &LaunchConfig) -> Option<Duration> {
+        self.stages.settings.deadline.unwrap_or(config.deadline)
+    }
+
+    /// `ArticleController::create` becomes `articleCreate`.
+    fn operation_id(&self) -> String {
+        let name = self.controller.provider.key.name.rsplit("::").next().unwrap_or_default();
+        let name = name.strip_suffix("Controller").unwrap_or(name);
+        let mut letters = name.chars();
+        let head = letters.next().map_or_else(String::new, |first| first.to_lowercase().collect());
+        let handler: String = self
+            .route
+            .fact
+            .handler
+            .split('_')
+            .map(|word| {
+                let mut letters = word.chars();
+                letters
+                    .next()
+                    .map_or_else(String::new, |f| f.to_uppercase().chain(letters).collect())
+            })
+            .collect();
+        let version = self.route.fact.version.replace('.', "_");
+        let version = if version.is_empty() { version } else { format!("V{version}") };
+        format!("{head}{}{handler}{version}", letters.as_str())
+    }
+
+    pub(super) fn build(
+        &self,
+        container: &FrozenDiContainer,
+        facts: OperationFacts,
+        config: &LaunchConfig,
+        metrics: Arc<OperationMetrics>,
+        clock: Arc<dyn Clock>,
+        shed: Counter,
+    ) -> Result<Route, BindError> {
+        let fact = self.route.fact;
+        let binder = Binder { container, fact };
+        let core = Arc::new(Core {
+            interceptors: self
+                .stages
+                .interceptors
+                .iter()
+                .map(|(b, _)| b(&binder))
+                .collect::<Result<_, _>>()?,
+            filters: self
+                .stages
+                .filters
+                .iter()
+                .map(|(b, _)| b(&binder))
+                .collect::<Result<_, _>>()?,
+            endpoint: (self.route.mount)(&binder)?,
+        });
+        let is_immediate = matches!(fact.access, Access::Public)
+            && core.endpoint.is_immediate()
+            && core.interceptors.is_empty()
+            && core.filters.is_empty()
+            && self.stages.guards.is_empty()
+            && self.stages.layers.is_empty();
+        Ok(Route {
+            is_immediate,
+            deadline: self.deadline(config),
+            // What never waits is done before it could be too much.
+            in_flight: config
+                .adaptive
+                .filter(|_| !is_immediate)
+                .map(|bounds| Arc::new(Gradient::new(bounds, clock, shed))),
+            metrics,
+            fact,
+            body_limit: self.route.body_limit.unwrap_or(config.body_limit),
+            consumes: facts.consumes,
+            produces: facts.produces,
+            headers: retirement(&self.route),
+            guards: self.stages.guards.iter().map(|(b, _)| b(&binder)).collect::<Result<_, _>>()?,
+            layered: apply_layers(&core, &self.stages.layers),
+            core,
+        })
+    }
+}
+
+/// `Deprecation` (RFC 9745: a structured date) and `Sunset` (RFC 8594: an HTTP
+/// date). The macro has checked the form.
+fn retirement(route: &HttpRoute) -> Vec<(HeaderName, HeaderValue)> {
+    let moment = |text: &str| chrono::DateTime::parse_from_rfc3339(text).ok();
+    let mut headers = vec![];
+    if let Some(since) = moment(route.deprecated)
+        && let Ok(value) = HeaderValue::try_from(format!("@{}", since.timestamp()))
+    {
+        headers.push((HeaderName::from_static("deprecation"), value));
+    }
+    if let Some(end) = moment(route.sunset)
+        && let Ok(value) = HeaderValue::try_from(httpdate::fmt_http_date(end.into()))
+    {
+        headers.push((HeaderName::from_static("sunset"), value));
+    }
+    headers
+}
