@@ -143,6 +143,7 @@ async fn accept(
                 continue;
             }
         };
+        socket.set_write_timeout(limits.write);
         let place = match places.take(peer.map(|peer| peer.ip())) {
             Ok(place) => place,
             Err(full) => {

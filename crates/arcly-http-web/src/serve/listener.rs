@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arcly_http_core::config::ConfigValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -206,6 +207,19 @@ pub(super) enum Transport {
 }
 
 impl Transport {
+    /// Has the system close a connection whose peer takes nothing for so long: a small
+    /// response fits into its buffers, where nobody else sees that it does not move.
+    pub(super) fn set_write_timeout(&self, timeout: Duration) {
+        #[cfg(target_os = "linux")]
+        if let Self::Tcp(socket) = self
+            && let Err(error) = socket2::SockRef::from(socket).set_tcp_user_timeout(Some(timeout))
+        {
+            tracing::debug!(%error, "the system does not time writes out");
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = timeout;
+    }
+
     /// Writes what fits into the buffer of a fresh socket.
     pub(super) fn write_at_once(&self, bytes: &[u8]) {
         let _ = match self {
