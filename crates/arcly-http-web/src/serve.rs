@@ -12,13 +12,16 @@ mod tls;
 mod watchdog;
 
 use std::future::{Future, Pending};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use connection::{Accepted, Target};
 use limit::Places;
+use listener::Transport;
 pub use listener::{Address, Listener};
 pub(crate) use meter::OpenRequest;
 use owner::Owner;
@@ -103,13 +106,20 @@ async fn run(
         write: config.write_timeout,
     };
     let places = Places::new(config.connections_max, config.address_connections_max);
-    let accepting =
-        join_all(listeners.iter().map(|from| accept(from, target, &owner, limits, &places)));
+    let doors: Vec<Door<'_>> = listeners
+        .iter()
+        .map(|from| Door { from, target, owner: &owner, limits, places: &places })
+        .collect();
     tokio::select! {
         biased;
         () = stopping.stop => {}
-        _ = accepting => {}
+        _ = join_all(doors.iter().map(Door::accept_all)) => {}
     }
+    // Whoever has connected already is let in; closing would reset them.
+    for door in &doors {
+        door.accept_waiting();
+    }
+    drop(doors);
     drop(listeners);
     owner.tasks.close();
     owner.drain();
@@ -125,43 +135,63 @@ async fn run(
     Drained { cut }
 }
 
-/// Accepts for as long as it is polled.
-async fn accept(
-    listener: &Listener,
-    target: &Target,
-    owner: &Owner,
+/// Where the connections of one listener come in.
+struct Door<'s> {
+    from: &'s Listener,
+    target: &'s Target,
+    owner: &'s Owner,
     limits: Limits,
-    places: &Arc<Places>,
-) {
-    loop {
-        let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, mostly: waiting frees some.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
+    places: &'s Arc<Places>,
+}
+
+/// Most connections that are let in after the server was told to stop.
+const LATE_MAX: usize = 1024;
+
+impl Door<'_> {
+    /// Accepts for as long as it is polled.
+    async fn accept_all(&self) {
+        loop {
+            match self.from.accept().await {
+                Ok((socket, peer)) => self.enter(socket, peer),
+                Err(error) => {
+                    // Out of file descriptors, mostly: waiting frees some.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
             }
-        };
-        socket.set_write_timeout(limits.write);
-        let place = match places.take(peer.map(|peer| peer.ip())) {
+        }
+    }
+
+    fn accept_waiting(&self) {
+        for _ in 0..LATE_MAX {
+            match self.from.accept().now_or_never() {
+                Some(Ok((socket, peer))) => self.enter(socket, peer),
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+
+    fn enter(&self, socket: Transport, peer: Option<SocketAddr>) {
+        socket.set_write_timeout(self.limits.write);
+        let place = match self.places.take(peer.map(|peer| peer.ip())) {
             Ok(place) => place,
             Err(full) => {
                 tracing::debug!(?full, ?peer, "a connection was refused");
-                if listener.tls.is_none() {
+                if self.from.tls.is_none() {
                     socket.write_at_once(FULL);
                 }
-                continue;
+                return;
             }
         };
         let accepted = Accepted {
             socket,
             peer,
-            tls: listener.tls.clone(),
-            reads_proxy_header: listener.reads_proxy_header,
+            tls: self.from.tls.clone(),
+            reads_proxy_header: self.from.reads_proxy_header,
         };
-        let connection = connection::serve(accepted, target.clone(), owner.clone(), limits);
-        owner.tasks.spawn(async move {
+        let (target, owner) = (self.target.clone(), self.owner.clone());
+        let connection = connection::serve(accepted, target, owner, self.limits);
+        self.owner.tasks.spawn(async move {
             connection.await;
             drop(place);
         });

@@ -15,6 +15,7 @@ use http::header::STRICT_TRANSPORT_SECURITY;
 use http::{HeaderValue, Version};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::Sleep;
 
 use super::framing;
 use super::io::Metered;
@@ -72,8 +73,10 @@ pub(super) async fn serve(accepted: Accepted, target: Target, owner: Owner, limi
     let mut watch = owner.watch();
     let opened = {
         let mut opening = pin!(tokio::time::timeout(limits.header, open(accepted, &meter)));
+        let mut grace = Grace::default();
         let opened = poll_fn(|cx| match watch.stage(cx) {
             RUNNING => opening.as_mut().poll(cx).map(Some),
+            DRAINING if !grace.is_over(cx) => opening.as_mut().poll(cx).map(Some),
             // Nothing was asked yet.
             _ => Poll::Ready(None),
         });
@@ -89,7 +92,7 @@ pub(super) async fn serve(accepted: Accepted, target: Target, owner: Owner, limi
     let Opened { socket, peer, is_http2, is_tls } = opened;
     let service =
         Service { target, peer, is_tls, body_timeout: limits.body, meter: Arc::clone(&meter) };
-    let watchdog = Watchdog::new(meter, limits, is_http2);
+    let watchdog = Watchdog::new(Arc::clone(&meter), limits, is_http2);
     let socket = TokioIo::new(socket);
     let ended = if is_http2 {
         let mut builder = http2::Builder::new(owner);
@@ -100,14 +103,16 @@ pub(super) async fn serve(accepted: Accepted, target: Target, owner: Owner, limi
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(HEAD_MAX);
         let connection = pin!(builder.serve_connection(socket, service));
-        drive(connection, |connection| connection.graceful_shutdown(), watch, watchdog).await
+        drive(connection, |connection| connection.graceful_shutdown(), &meter, watch, watchdog)
+            .await
     } else {
         let mut builder = http1::Builder::new();
         // The watchdog times heads; a timer for each would cost more than the rest.
         // `pipeline_flush` stays off: with it, the 400 for a malformed head is not sent.
         builder.max_buf_size(HEAD_MAX as usize).header_read_timeout(None);
         let connection = pin!(builder.serve_connection(socket, service).with_upgrades());
-        drive(connection, |connection| connection.graceful_shutdown(), watch, watchdog).await
+        drive(connection, |connection| connection.graceful_shutdown(), &meter, watch, watchdog)
+            .await
     };
     match ended {
         Ended::Closed(Ok(())) => {}
@@ -122,6 +127,20 @@ const HEAD_MAX: u32 = 64 << 10;
 /// Most requests that one HTTP/2 connection may have open.
 const STREAMS_MAX: u32 = 200;
 
+/// How long an idle connection stays open once the server drains: a request that was
+/// on its way already is answered instead of being met by a closed door.
+const GRACE: Duration = Duration::from_millis(250);
+
+#[derive(Default)]
+struct Grace(Option<Pin<Box<Sleep>>>);
+
+impl Grace {
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let timer = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep(GRACE)));
+        timer.as_mut().poll(cx).is_ready()
+    }
+}
+
 enum Ended {
     Closed(hyper::Result<()>),
     TooSlow(&'static str),
@@ -131,6 +150,7 @@ enum Ended {
 async fn drive<C>(
     mut connection: Pin<&mut C>,
     finish: impl Fn(Pin<&mut C>),
+    meter: &Meter,
     mut watch: Watch,
     mut watchdog: Watchdog,
 ) -> Ended
@@ -138,10 +158,11 @@ where
     C: Future<Output = hyper::Result<()>>,
 {
     let mut is_finishing = false;
+    let mut grace = Grace::default();
     poll_fn(|cx| {
         match watch.stage(cx) {
             CUT => return Poll::Ready(Ended::Cut),
-            DRAINING if !is_finishing => {
+            DRAINING if !is_finishing && (!meter.is_idle() || grace.is_over(cx)) => {
                 is_finishing = true;
                 finish(connection.as_mut());
             }

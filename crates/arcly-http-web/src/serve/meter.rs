@@ -43,10 +43,15 @@ impl Meter {
         }
     }
 
+    /// Whether no request is being answered.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
+    }
+
     pub(super) fn note_read(&self, bytes: &[u8]) {
         self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let requests = self.requests.load(Ordering::Relaxed);
-        let is_idle = self.open.load(Ordering::Relaxed) == 0;
+        let is_idle = self.is_idle();
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.note(bytes, requests, is_idle);
     }

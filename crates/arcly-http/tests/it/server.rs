@@ -280,3 +280,21 @@ async fn security_headers_are_there_unless_the_handler_sets_its_own() {
     assert!(page.headers["content-security-policy"].to_str().unwrap().contains("default-src"));
     app.finish().await;
 }
+
+#[tokio::test]
+async fn a_request_that_was_on_its_way_is_answered_while_the_server_stops() {
+    let server = start(|_| {}).await;
+    // Connected, and accepted or not: nothing was sent yet.
+    let mut late = server.send("").await;
+    let addr = server.addr;
+    let stopping = server.stop();
+    let client = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        late.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        rest(late).await
+    };
+    let (drained, answer) = tokio::join!(stopping, client);
+    assert_eq!(drained.cut, 0);
+    assert!(answer.ends_with("hello"), "{answer}");
+    assert!(TcpStream::connect(addr).await.is_err());
+}
