@@ -89,8 +89,31 @@ pub type AuthFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<Claims>, AuthEr
 
 /// Checks credentials: the port between the pipeline and authentication.
 ///
-/// Bind one as `dyn Authenticator` in a global module; every route that is not
-/// `#[public]` depends on it, so that the proof asks for it.
+/// Every route that is not `#[public]` depends on one, so that the proof asks for
+/// it. Provide it in a global module:
+///
+/// ```ignore
+/// #[provider]
+/// fn tokens(settings: Inject<Settings>, clock: Inject<dyn Clock>) -> Result<JwtService, SetupError> {
+///     let secret = SigningSecret::try_new(settings.secret.expose())?;
+///     Ok(JwtService::try_new(JwtConfig::new("shop", "shop", secret), clock.into_arc())?)
+/// }
+///
+/// #[provider]
+/// fn authenticator(tokens: Inject<JwtService>) -> Arc<dyn Authenticator> {
+///     Arc::new(JwtAuthenticator::new(tokens.into_arc()))
+/// }
+///
+/// #[module(
+///     global,
+///     providers(Settings, SystemClock as dyn Clock, tokens, authenticator),
+///     exports(dyn Clock, tokens, authenticator)
+/// )]
+/// pub struct AuthModule;
+/// ```
+///
+/// Whoever injects `Inject<JwtService>` issues tokens; a test replaces the whole by
+/// `TestApp::builder().replace::<dyn Authenticator>(..)`.
 pub trait Authenticator: Send + Sync + 'static {
     /// The schemes it accepts, the preferred one first: `["Bearer"]`.
     fn schemes(&self) -> &'static [&'static str];
@@ -99,15 +122,18 @@ pub trait Authenticator: Send + Sync + 'static {
     fn authenticate<'a>(&'a self, credentials: Credentials<'a>) -> AuthFuture<'a>;
 }
 
-const AUTHENTICATOR_KEY: Key = Key::of("dyn arcly_http::Authenticator", 0, 0);
+pub(crate) const AUTHENTICATOR_KEY: Key = Key::of("dyn arcly_http::Authenticator", 0, 0);
 
 impl Token for dyn Authenticator {
     const KEY: Key = AUTHENTICATOR_KEY;
 }
 
+/// How the edge of an access rule is called, in place of a field.
+pub(crate) const ACCESS_RULE: &str = "access rule";
+
 /// The edge that an access rule other than `#[public]` adds to the graph.
 pub static AUTHENTICATED_NEEDS: &[Dep] = &[Dep {
-    field: "access rule",
+    field: ACCESS_RULE,
     spec: DepSpec { key: AUTHENTICATOR_KEY, kind: DepKind::One, many: false },
     line: 0,
 }];

@@ -28,19 +28,22 @@ mod manual;
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::di::{Key, Token};
+use crate::di::{Instance, Key, Place, Provide, ProviderMeta, ProviderScope, Token};
 
 pub use budget::{Budget, remaining};
 pub use manual::ManualClock;
 
 /// Tells the time and waits. Inject it as `Inject<dyn Clock>`.
+///
+/// The graph has one when a module lists it, so that a test can replace it:
+/// `#[module(global, providers(SystemClock as dyn Clock), exports(dyn Clock))]`.
 pub trait Clock: Send + Sync + 'static {
     /// Now, for people and for what is stored.
     fn now(&self) -> DateTime<Utc>;
@@ -57,8 +60,11 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 impl Token for dyn Clock {
-    const KEY: Key = Key::of("dyn arcly_http::Clock", 0, 0);
+    const KEY: Key = CLOCK_KEY;
 }
+
+/// The key of `dyn Clock`; the proof says where a clock comes from.
+pub(crate) const CLOCK_KEY: Key = Key::of("dyn arcly_http::Clock", 0, 0);
 
 impl dyn Clock {
     /// Runs `work` for at most `limit`. Work that is done at its first poll needs
@@ -156,8 +162,27 @@ impl fmt::Debug for Sleep {
 
 /// The system's clock. It waits by tokio's timers, in steps of a millisecond;
 /// awaiting a wait outside a tokio runtime panics.
+///
+/// A provider: list it as `SystemClock as dyn Clock`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
+
+impl Token for SystemClock {
+    const KEY: Key = Key::of("arcly_http::time::SystemClock", 0, 0);
+}
+
+impl Provide for SystemClock {
+    type Output = Self;
+    const PROVIDER: &'static ProviderMeta = &ProviderMeta {
+        key: <Self as Token>::KEY,
+        scope: ProviderScope::Singleton,
+        place: Place { file: file!(), line: line!() },
+        deps: &[],
+        build: |_| Box::pin(async { Ok(Instance::new(Arc::new(Self))) }),
+        hooks: || None,
+        config: None,
+    };
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {

@@ -127,7 +127,7 @@ pub(super) const fn str_eq(a: &str, b: &str) -> bool {
     message = "the dependency graph has no name for `{Self}`",
     label = "neither `#[derive(Injectable)]` nor, for a trait, `#[injectable]`",
     note = "your own struct: add `#[derive(Injectable)]`; your own trait: put `#[injectable]` on it",
-    note = "a type of another crate: declare a marker `#[derive(Qualifier)] #[qualifier(TheType)] struct Main;`, provide it by `#[provider(qualifier = Main)]` and inject `Inject<TheType, Main>`"
+    note = "a type of another crate: declare a marker `#[derive(Qualifier)] #[qualifier(TheType)] struct Main;`, provide it by `#[provider(qualifier = Main)]` and inject `Inject<TheType, Main>`; or let the factory return `Arc<dyn YourTrait>`"
 )]
 pub trait Token {
     /// The name.

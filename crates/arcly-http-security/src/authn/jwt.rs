@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arcly_http_core::di::{Key, Token};
 use arcly_http_core::scope::Claims;
 use arcly_http_core::time::Clock;
 use base64::Engine as _;
@@ -122,7 +123,7 @@ const TYPE: &str = "at+jwt";
 const REFUSED_PARAMETERS: [&str; 12] =
     ["crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "cty", "url"];
 
-/// Issues and verifies tokens.
+/// Issues and verifies tokens. A factory provides it, `Inject<JwtService>` takes it.
 pub struct JwtService {
     config: JwtConfig,
     keys: BTreeMap<String, VerifyingKey>,
@@ -133,6 +134,10 @@ impl fmt::Debug for JwtService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "JwtService(issuer: {}, keys: {})", self.config.issuer, self.keys.len())
     }
+}
+
+impl Token for JwtService {
+    const KEY: Key = Key::of("arcly_http::security::JwtService", 0, 0);
 }
 
 impl JwtService {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use arcly_http_core::di::{Key, Token};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -64,7 +65,8 @@ pub struct Verified {
     pub needs_rehash: bool,
 }
 
-/// Hashes and checks passwords. Cloning shares the limits.
+/// Hashes and checks passwords. Cloning shares the limits. A factory provides it,
+/// `Inject<PasswordHasher>` takes it.
 #[derive(Debug, Clone)]
 pub struct PasswordHasher {
     config: PasswordConfig,
@@ -82,6 +84,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+impl Token for PasswordHasher {
+    const KEY: Key = Key::of("arcly_http::security::PasswordHasher", 0, 0);
 }
 
 impl PasswordHasher {
