@@ -113,7 +113,7 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `deadline = "5s"` | gives an operation up after that time (`ms`, `s`, `min`, `h`) and answers 504; `None`: never |
 #[proc_macro_attribute]
 pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
-    support::attribute(args, item, module::expand)
+    support::attribute_or_default(args, item, module::expand)
 }
 
 /// Makes the methods of an `impl` block answer HTTP requests.

@@ -1,7 +1,7 @@
 //! What every macro shares: entry points, error collection, paths.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parse;
 
 /// Runs a derive; its errors become compile errors beside whatever it emitted.
@@ -94,6 +94,12 @@ impl Errors {
 /// The hidden module that expansions name.
 pub(crate) fn rt() -> TokenStream {
     quote!(::arcly_http::__rt)
+}
+
+/// The same, as if it had been written where `span` stands: what the compiler says
+/// of it is said there, and once.
+pub(crate) fn rt_at(span: Span) -> TokenStream {
+    quote_spanned!(span=> ::arcly_http::__rt)
 }
 
 /// A key for a thing that is declared where `name` stands.

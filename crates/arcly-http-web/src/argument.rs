@@ -3,6 +3,8 @@
 //! Each kind reads itself from the request, says what it needs from the
 //! dependency graph, and describes itself in the document.
 
+#[doc(hidden)]
+pub mod asks;
 mod body;
 mod caller;
 mod cookie;

@@ -30,6 +30,7 @@ pub type Response = http::Response<Body>;
 #[diagnostic::on_unimplemented(
     message = "a handler cannot answer with `{Self}`",
     label = "not a reply",
+    note = "a value of your own is sent by `Json<..>`; it derives `serde::Serialize` and `schemars::JsonSchema`",
     note = "built in: `Json`, `Created`, `Accepted`, `NoContent`, `String`, `Html`, `Bytes`, `Redirect`, `Tagged`, `Ranged`, `Streamed`, `Result<reply, error>` where the error derives `Problem`, and `Option<reply>` (404 when `None`)"
 )]
 pub trait Reply: Sized {

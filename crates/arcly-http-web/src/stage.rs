@@ -23,6 +23,11 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Decides whether a request may go on, after the access rule and before the
 /// body is read. A provider: derive `Injectable` and list it in a module.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a guard",
+    label = "implement `Guard` for it",
+    note = "`describe` says in the document how it refuses, `check` refuses"
+)]
 pub trait Guard: Send + Sync + 'static {
     /// Says in the document what it reads and how it refuses.
     fn describe(operation: &mut Operation);
@@ -35,6 +40,10 @@ pub trait Guard: Send + Sync + 'static {
 }
 
 /// Runs around the handler: before it, after it, or instead of it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an interceptor",
+    label = "implement `Interceptor` for it"
+)]
 pub trait Interceptor: Send + Sync + 'static {
     /// Says in the document what it adds; by default nothing.
     fn describe(operation: &mut Operation) {
@@ -54,6 +63,11 @@ pub trait Interceptor: Send + Sync + 'static {
 
 /// Sees every problem on its way to the client: changes it, or answers in its
 /// own form. It does not see internal causes as text; those are logged.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a filter of problems",
+    label = "implement `Filter` for it",
+    note = "what decides whether a request may go on is a guard: `guards(..)`"
+)]
 pub trait Filter: Send + Sync + 'static {
     /// Says in the document how it changes problems; by default not at all.
     fn describe(operation: &mut Operation) {

@@ -59,6 +59,7 @@ pub mod __rt {
         Unqualified, WithHooks, proof, shared,
     };
     pub use arcly_http_core::{config, problem, validate};
+    pub use arcly_http_web::argument::asks;
     pub use arcly_http_web::{
         App, Argument, Binder, Called, Context, Controller, ControllerHttp, Endpoint, HttpRoute,
         ModuleHttp, PathArgument, PathValue, Reply, Stages, build_url,

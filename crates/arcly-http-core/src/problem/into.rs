@@ -34,7 +34,8 @@ use super::{Problem, ProblemKind, kinds};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how to answer a client",
     label = "cannot become a problem",
-    note = "add `#[derive(Problem)]` to `{Self}`, and `#[problem(status = ..)]`, `#[problem(internal)]` or `#[problem(transparent)]` to each variant"
+    note = "add `#[derive(Problem)]` to `{Self}`, and `#[problem(status = ..)]`, `#[problem(internal)]` or `#[problem(transparent)]` to each variant",
+    note = "an error of another crate: wrap it in a variant of an enum of your own; `#[problem(internal)]` keeps it in the log"
 )]
 pub trait IntoProblem {
     /// This error as a problem.

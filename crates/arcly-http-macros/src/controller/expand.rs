@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use super::parse::{Args, Passing, Route, Rule};
 use super::validate::byte_size;
 use crate::module::stages::{stage_deps, stages};
-use crate::support::rt;
+use crate::support::{rt, rt_at};
 
 pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> TokenStream {
     if !item.generics.params.is_empty() || item.trait_.is_some() {
@@ -22,10 +22,11 @@ pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> Token
         routes.iter().enumerate().map(|(index, route)| http_route(args, controller, index, route));
     let urls = routes.iter().map(|route| url(args, route));
     let stage_list = stages(&args.common.stages);
+    let asks = asks(routes);
     quote! {
         #item
+        #asks
         const _: () = {
-
             static ROUTES: [#rt::RouteFact; #count] = [#(#facts),*];
             fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
                 ::std::boxed::Box::new(#rt::ControllerHttp::new(
@@ -47,6 +48,66 @@ pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> Token
         impl #controller {
             #(#urls)*
         }
+    }
+}
+
+/// What arguments and access rules ask of the types in them, each by itself; see
+/// `arcly_http_web::argument::asks`.
+fn asks(routes: &[Route]) -> TokenStream {
+    let mut asks = vec![];
+    for (rule, _) in routes.iter().flat_map(|route| &route.rules) {
+        let Rule::Can(action) = rule else { continue };
+        let mut set = action.path.clone();
+        set.segments.pop();
+        set.segments.pop_punct();
+        let rt = rt_at(action.span());
+        asks.push(quote_spanned!(action.span()=> #rt::asks::Action<#set>));
+    }
+    for argument in routes.iter().flat_map(|route| &route.arguments) {
+        let Some((mut kind, mut inner)) = wrapped(&argument.ty) else { continue };
+        if kind == "Option" {
+            let Some(optional) = wrapped(inner) else { continue };
+            (kind, inner) = optional;
+        }
+        let mut is_checked = false;
+        if kind == "Valid" {
+            let Some(valid) = wrapped(inner) else { continue };
+            (kind, inner) = valid;
+            is_checked = true;
+        }
+        let ask = match kind.to_string().as_str() {
+            "Json" | "Form" | "Query" => quote!(Read),
+            "Path" if !is_checked => quote!(Segment),
+            "Header" | "Cookie" if !is_checked => quote!(Text),
+            _ => continue,
+        };
+        let rt = rt_at(inner.span());
+        asks.push(quote_spanned!(inner.span()=> #rt::asks::#ask<#inner>));
+        if is_checked {
+            asks.push(quote_spanned!(inner.span()=> #rt::asks::Checked<#inner>));
+        }
+    }
+    if asks.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        const _: () = {
+            #[allow(dead_code, reason = "its fields have to be well-formed, and no more")]
+            struct Asks(#(#asks),*);
+        };
+    }
+}
+
+/// `Kind<T>` as `(Kind, T)`.
+fn wrapped(ty: &syn::Type) -> Option<(&syn::Ident, &syn::Type)> {
+    let syn::Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first()? {
+        syn::GenericArgument::Type(inner) if arguments.args.len() == 1 => {
+            Some((&last.ident, inner))
+        }
+        _ => None,
     }
 }
 
@@ -89,6 +150,7 @@ fn fact(args: &Args, route: &Route) -> TokenStream {
     let path_args = route.arguments.iter().flat_map(|argument| &argument.reads);
     let deps = route.arguments.iter().map(|argument| {
         let ty = &argument.ty;
+        let rt = rt_at(ty.span());
         quote_spanned!(ty.span()=> <#ty as #rt::Argument>::NEEDS)
     });
     let rule = match &route.rules[0].0 {
@@ -117,6 +179,7 @@ fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) 
     let endpoint = endpoint(controller, route);
     let describe = route.arguments.iter().map(|argument| {
         let (name, ty) = (&argument.name, &argument.ty);
+        let rt = rt_at(ty.span());
         quote_spanned!(ty.span()=> <#ty as #rt::Argument>::describe(#name, operation);)
     });
     let (summary, description) = (&route.summary, &route.description);
@@ -133,8 +196,9 @@ fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) 
     };
     let stage_list = stages(&route.args.common.stages);
     let reply = &route.reply;
+    let reply_rt = rt_at(reply.span());
     let describe_reply =
-        quote_spanned!(reply.span()=> <#reply as #rt::Reply>::describe(operation););
+        quote_spanned!(reply.span()=> <#reply as #reply_rt::Reply>::describe(operation););
     quote! {
         #rt::HttpRoute {
             fact: &ROUTES[#index],
@@ -163,10 +227,12 @@ fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
         (0..route.arguments.len()).map(|index| format_ident!("b{index}")).collect();
     let types: Vec<_> = route.arguments.iter().map(|argument| &argument.ty).collect();
     let labels: Vec<_> = route.arguments.iter().map(|argument| &argument.name).collect();
-    let bind = types.iter().zip(&labels).map(
-        |(ty, label)| quote_spanned!(ty.span()=> <#ty as #rt::Argument>::bind(#label, binder)?),
-    );
+    let bind = types.iter().zip(&labels).map(|(ty, label)| {
+        let rt = rt_at(ty.span());
+        quote_spanned!(ty.span()=> <#ty as #rt::Argument>::bind(#label, binder)?)
+    });
     let extract = types.iter().zip(&names).zip(&bounds).zip(&route.arguments).map(|(((ty, name), bound), argument)| {
+        let rt = rt_at(ty.span());
         let muts = (argument.passing == Passing::Mutable).then(|| quote!(mut));
         quote_spanned! {ty.span()=>
             let #muts #name = match <#ty as #rt::Argument>::extract(&self.#bound, context).await {
@@ -188,6 +254,7 @@ fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
     let wait = route.is_async.then(|| quote!(.await));
     let immediate = if route.never_waits {
         let parts = types.iter().zip(&bounds).map(|(ty, bound)| {
+            let rt = rt_at(ty.span());
             quote_spanned!(ty.span()=> && <#ty as #rt::Argument>::is_immediate(&self.#bound))
         });
         quote!(true #(#parts)*)
@@ -197,10 +264,10 @@ fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
     let call = quote_spanned! {handler.span()=>
         #rt::Reply::reply(<#controller>::#handler(&self.this, #(#passed),*) #wait, &context.head)
     };
-    let held = types
-        .iter()
-        .zip(&bounds)
-        .map(|(ty, bound)| quote_spanned!(ty.span()=> #bound: <#ty as #rt::Argument>::Bound));
+    let held = types.iter().zip(&bounds).map(|(ty, bound)| {
+        let rt = rt_at(ty.span());
+        quote_spanned!(ty.span()=> #bound: <#ty as #rt::Argument>::Bound)
+    });
     quote! {
         struct Bound {
             this: ::std::sync::Arc<#controller>,
@@ -253,7 +320,8 @@ fn url(args: &Args, route: &Route) -> TokenStream {
     let labels = read.iter().map(|argument| &argument.reads[0]);
     let types = read.iter().map(|argument| {
         let ty = &argument.ty;
-        quote!(&<#ty as #rt::PathArgument>::Value)
+        let rt = rt_at(ty.span());
+        quote_spanned!(ty.span()=> &<#ty as #rt::PathArgument>::Value)
     });
     let vis = quote!(pub(crate));
     quote! {

@@ -122,7 +122,8 @@ impl Parse for RouteArgs {
 pub(crate) enum Rule {
     Public,
     Authenticated,
-    Can(syn::Expr),
+    /// A variant: `Article::Publish`.
+    Can(syn::ExprPath),
 }
 
 /// How an argument is passed.
@@ -162,6 +163,9 @@ pub(crate) struct Route {
 const METHODS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
 const EXTRAS: [&str; 7] =
     ["public", "authenticated", "can", "guards", "interceptors", "filters", "layers"];
+
+const ONE_ACTION: &str =
+    "name one action, a variant of an enum that derives `Action`: `#[can(Article::Publish)]`";
 
 const OTHER_METHOD: &str =
     "a route of another method begins with that and its path: `#[route(\"PROPFIND\", \"/{id}\")]`";
@@ -254,8 +258,11 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
                 "public" => rules.push((Rule::Public, attr.span())),
                 "authenticated" => rules.push((Rule::Authenticated, attr.span())),
                 "can" => match attr.parse_args::<syn::Expr>() {
-                    Ok(action) => rules.push((Rule::Can(action), attr.span())),
-                    Err(_) => errors.at(&attr, "name one action: `#[can(Article::Publish)]`"),
+                    Ok(syn::Expr::Path(action)) if action.path.segments.len() > 1 => {
+                        rules.push((Rule::Can(action), attr.span()));
+                    }
+                    Ok(other) => errors.at(other, ONE_ACTION),
+                    Err(_) => errors.at(&attr, ONE_ACTION),
                 },
                 _ => {
                     let meta = attr.meta.require_list().map(|list| list.tokens.clone());

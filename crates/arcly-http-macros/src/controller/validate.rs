@@ -1,5 +1,6 @@
 //! Faults that can be shown at a token.
 
+use quote::ToTokens;
 use syn::LitStr;
 
 use super::parse::{Args, Route, Rule};
@@ -87,6 +88,7 @@ pub(super) fn route(args: &Args, route: &Route, errors: &mut Errors) {
         );
     }
     check_path(args, route, errors);
+    check_arguments(route, errors);
     for (date, what) in
         [(&route.args.common.deprecated, "deprecated"), (&route.args.common.sunset, "sunset")]
     {
@@ -139,7 +141,16 @@ fn check_path(args: &Args, route: &Route, errors: &mut Errors) {
     names.extend(parameters(&prefix).unwrap_or_default());
     let read: Vec<&String> = route.arguments.iter().flat_map(|argument| &argument.reads).collect();
     for name in &names {
-        if !read.contains(&name) {
+        if read.contains(&name) {
+            continue;
+        }
+        if let Some(argument) = route.arguments.iter().find(|argument| argument.name == *name) {
+            let ty = argument.ty.to_token_stream().to_string().replace(' ', "");
+            errors.at(
+                &argument.ty,
+                format!("`{{{name}}}` is read from the path by `Path`: write `{name}: Path<{ty}>`"),
+            );
+        } else {
             errors.at(
                 path,
                 format!("the path has `{{{name}}}`, but no argument is named `{name}`: add `{name}: Path<..>`"),
@@ -156,6 +167,44 @@ fn check_path(args: &Args, route: &Route, errors: &mut Errors) {
             }
         }
     }
+}
+
+/// The body is read once, and `Caller` refuses whom `#[public]` lets in.
+fn check_arguments(route: &Route, errors: &mut Errors) {
+    let mut reads_body = false;
+    for argument in &route.arguments {
+        let kind = kind_of(&argument.ty);
+        if matches!(kind.as_deref(), Some("Json" | "Form" | "Multipart" | "RawBody")) {
+            if reads_body {
+                errors.at(
+                    &argument.ty,
+                    "a second argument reads the body: take one struct that has the fields of both",
+                );
+            }
+            reads_body = true;
+        }
+        if matches!(kind.as_deref(), Some("Caller"))
+            && matches!(route.rules.as_slice(), [(Rule::Public, _)])
+        {
+            errors.at(
+                &argument.ty,
+                "anybody may call this, and `Caller` refuses who is not authenticated: write `Option<Caller>`, or `#[authenticated]` instead of `#[public]`",
+            );
+        }
+    }
+}
+
+/// The name of an argument kind, what stands in `Valid` looked into.
+fn kind_of(ty: &syn::Type) -> Option<String> {
+    let syn::Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    if last.ident == "Valid"
+        && let syn::PathArguments::AngleBracketed(arguments) = &last.arguments
+        && let Some(syn::GenericArgument::Type(inner)) = arguments.args.first()
+    {
+        return kind_of(inner);
+    }
+    Some(last.ident.to_string())
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ`.

@@ -1,7 +1,7 @@
 //! `#[derive(Config)]`: a section of the configuration, which is a provider.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, LitStr};
 
@@ -48,9 +48,15 @@ pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
     if !input.generics.params.is_empty() {
         errors.at(&input.generics, "a configuration section has no generics");
     }
-    if errors.count() > 0 {
+    let has_keys = match &input.data {
+        Data::Struct(data) => !matches!(data.fields, Fields::Unnamed(_)),
+        _ => false,
+    };
+    if !has_keys || !input.generics.params.is_empty() {
         return TokenStream::new();
     }
+    // With a fault at a field as well: it is one mistake, and the section stays a
+    // provider for those who list it.
     emit(&input, &section, &fields)
 }
 
@@ -105,7 +111,15 @@ fn parse_field(field: &syn::Field, section: &Section, errors: &mut Errors) -> Fi
     for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("config")) {
         let result = attr.parse_nested_meta(|meta| {
             if meta.path.is_ident("default") {
-                parsed.default = Some(meta.value()?.parse()?);
+                let default: syn::Lit = meta.value()?.parse()?;
+                let syn::Lit::Str(default) = default else {
+                    let text = default.to_token_stream().to_string();
+                    return Err(syn::Error::new_spanned(
+                        default,
+                        format!("write it as the environment would have it: `default = \"{text}\"`"),
+                    ));
+                };
+                parsed.default = Some(default);
             } else if meta.path.is_ident("env") {
                 parsed.env = meta.value()?.parse::<LitStr>()?.value();
             } else if meta.path.is_ident("flag") {

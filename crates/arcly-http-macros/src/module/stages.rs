@@ -27,9 +27,9 @@ impl Stages {
     /// Takes one section, if it is one of these.
     pub(crate) fn take(&mut self, section: &str, input: ParseStream<'_>) -> syn::Result<bool> {
         match section {
-            "guards" => self.guards = list(input)?,
-            "interceptors" => self.interceptors = list(input)?,
-            "filters" => self.filters = list(input)?,
+            "guards" => self.guards = types(input)?,
+            "interceptors" => self.interceptors = types(input)?,
+            "filters" => self.filters = types(input)?,
             "layers" => self.layers = list(input)?,
             other => return self.settings.take(other, input),
         }
@@ -52,6 +52,28 @@ pub(crate) fn list<T: Parse>(input: ParseStream<'_>) -> syn::Result<Vec<T>> {
     let content;
     parenthesized!(content in input);
     Ok(content.parse_terminated(T::parse, Token![,])?.into_iter().collect())
+}
+
+/// `(A, B, ..)`: providers, which the container builds.
+fn types(input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
+    Ok(list::<Provided>(input)?.into_iter().map(|provided| provided.0).collect())
+}
+
+struct Provided(Type);
+
+impl Parse for Provided {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let ahead = input.fork();
+        match ahead.parse::<syn::Expr>() {
+            Ok(value @ (syn::Expr::Call(_) | syn::Expr::Struct(_) | syn::Expr::MethodCall(_))) => {
+                Err(syn::Error::new_spanned(
+                    value,
+                    "name its type alone: it is a provider, listed in `providers(..)`, and the container builds it",
+                ))
+            }
+            _ => Ok(Self(input.parse()?)),
+        }
+    }
 }
 
 /// The edges that guards, interceptors and filters add to the graph.

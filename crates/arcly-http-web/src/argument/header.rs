@@ -26,13 +26,14 @@ impl<T> Deref for Header<T> {
 /// A value that can be read from a header's or a cookie's text.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a header or cookie",
-    note = "it needs `FromStr` and `schemars::JsonSchema`"
+    label = "implement `std::str::FromStr` and `schemars::JsonSchema` for it"
 )]
 pub trait HeaderValueParse: Sized + Send + JsonSchema + 'static {
     /// Parses the text; `None` when it does not fit.
     fn parse_text(text: &str) -> Option<Self>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: std::str::FromStr + JsonSchema + Send + 'static> HeaderValueParse for T {
     fn parse_text(text: &str) -> Option<Self> {
         text.parse().ok()

@@ -24,8 +24,7 @@ where
     Q: Qualifier<T>,
 {
     type Bound = Scoped<T>;
-    const NEEDS: &'static [Dep] =
-        &[Dep { field: "inject", spec: <Self as Dependency>::SPEC, line: 0 }];
+    const NEEDS: &'static [Dep] = &[Dep { field: "", spec: <Self as Dependency>::SPEC, line: 0 }];
 
     fn describe(_name: &str, _operation: &mut Operation) {}
 

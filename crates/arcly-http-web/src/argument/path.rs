@@ -32,7 +32,8 @@ impl<T> Deref for Path<T> {
 /// hand through `FromStr` and `Display`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a path",
-    note = "implement `PathValue` for it: `from_segment` parses, `to_segment` writes"
+    label = "implement `arcly_http::web::PathValue` for it",
+    note = "`from_segment` parses, `to_segment` writes; it is a `schemars::JsonSchema` as well"
 )]
 pub trait PathValue: Sized + Send + JsonSchema + 'static {
     /// Parses one decoded segment; `None` when it cannot be one.

@@ -1,11 +1,13 @@
 //! Faults of providers: missing, hidden, captive, cyclic.
 
 use super::{MODULES_MAX, NONE, PROVIDERS_MAX, Proof};
-use crate::di::key::Key;
+use crate::access::{ACCESS_RULE, AUTHENTICATOR_KEY};
+use crate::di::key::{Key, str_eq};
 use crate::di::meta::{Dep, DepKind, Place, ProviderScope};
 use crate::observe::METRICS_KEY;
 use crate::scope::SCOPE_KEY;
 use crate::task::TASKS_KEY;
+use crate::time::CLOCK_KEY;
 
 /// What every graph has without a provider.
 const BUILT_IN: [Key; 2] = [TASKS_KEY, METRICS_KEY];
@@ -197,10 +199,7 @@ impl Proof {
         if found == NONE {
             if !is_built_in(&dep.spec.key) && !matches!(dep.spec.kind, DepKind::Optional) {
                 self.head("missing provider: ", needer, dep);
-                self.text.help_head();
-                self.text.put("no module in the graph provides it; add it to `providers(..)` of `");
-                self.text.put_key(&self.module(m).key);
-                self.text.put("`, or import a module that exports it\n");
+                self.help_missing(m, &dep.spec.key);
             }
             return;
         }
@@ -213,6 +212,28 @@ impl Proof {
             return;
         }
         self.check_captive(needer, dep, self.records[found as usize].scope);
+    }
+
+    /// Nobody provides it: says where such a thing comes from.
+    const fn help_missing(&mut self, m: usize, key: &Key) {
+        if key.same(&CLOCK_KEY) {
+            self.text.help("no module in the graph provides it; list `arcly_http::time::SystemClock as dyn Clock` in `providers(..)`, and `dyn Clock` in `exports(..)`, of a global module");
+            return;
+        }
+        if key.same(&AUTHENTICATOR_KEY) {
+            self.text.help("no module in the graph provides it, and a route that is not `#[public]` needs one: list a factory that returns `Arc<dyn Authenticator>` in `providers(..)` and `exports(..)` of a global module; the documentation of `arcly_http::access::Authenticator` shows one");
+            return;
+        }
+        self.text.help_head();
+        if is_dyn(key.name) {
+            self.text.put("no module in the graph binds it; write `TheType as dyn ");
+            self.text.put(last_segment(key.name));
+            self.text.put("` in `providers(..)` of `");
+        } else {
+            self.text.put("no module in the graph provides it; add it to `providers(..)` of `");
+        }
+        self.text.put_key(&self.module(m).key);
+        self.text.put("`, or import a module that exports it\n");
     }
 
     const fn report_hidden(&mut self, m: usize, found: u16, needer: &Needer, dep: &Dep) {
@@ -275,9 +296,18 @@ impl Proof {
         }
         self.text.put("` needs `");
         self.text.put_key(&dep.spec.key);
-        self.text.put(if needer.handler.is_empty() { "` for field `" } else { "` for argument `" });
-        self.text.put(dep.field);
-        self.text.put("`\n");
+        if str_eq(dep.field, ACCESS_RULE) {
+            self.text.put("` for its access rule\n");
+        } else if matches!(dep.spec.kind, DepKind::Shared) {
+            self.text.put("` as a guard, interceptor or filter\n");
+        } else if dep.field.is_empty() {
+            self.text.put("` for an argument\n");
+        } else {
+            let is_field = needer.handler.is_empty();
+            self.text.put(if is_field { "` for field `" } else { "` for argument `" });
+            self.text.put(dep.field);
+            self.text.put("`\n");
+        }
         let line = if dep.line == 0 { needer.place.line } else { dep.line };
         self.text.at(needer.place.file, line);
     }
@@ -406,6 +436,10 @@ impl Proof {
         }
         self.text.help("move the shared part to a third provider, or make one side `Lazy<..>`");
     }
+}
+
+const fn is_dyn(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'd', b'y', b'n', b' ', ..])
 }
 
 const fn last_segment(path: &'static str) -> &'static str {
