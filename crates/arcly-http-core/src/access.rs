@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::di::{ActionMeta, Dep, DepKind, DepSpec, Key, Token};
+use crate::di::{ActionMeta, Dep, DepKind, DepSpec, Key, Needer, Needs, Token};
 use crate::scope::Claims;
 
 /// The access rule of one operation. There is no default: an operation without
@@ -128,12 +128,12 @@ impl Token for dyn Authenticator {
     const KEY: Key = AUTHENTICATOR_KEY;
 }
 
-/// How the edge of an access rule is called, in place of a field.
-pub(crate) const ACCESS_RULE: &str = "access rule";
-
 /// The edge that an access rule other than `#[public]` adds to the graph.
-pub static AUTHENTICATED_NEEDS: &[Dep] = &[Dep {
-    field: ACCESS_RULE,
-    spec: DepSpec { key: AUTHENTICATOR_KEY, kind: DepKind::One, many: false },
-    line: 0,
-}];
+pub const AUTHENTICATED_NEEDS: Needs = Needs {
+    of: Needer::Rule,
+    deps: &[Dep {
+        field: "access rule",
+        spec: DepSpec { key: AUTHENTICATOR_KEY, kind: DepKind::One, many: false },
+        line: 0,
+    }],
+};

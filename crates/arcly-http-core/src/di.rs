@@ -22,8 +22,8 @@ pub use lifecycle::{
     HookError, HookTable, Lifecycle, NoHooks, Probe, ShutdownReport, WithHooks, hooks_of,
 };
 pub use meta::{
-    ActionMeta, Binding, ControllerMeta, Dep, DepKind, DepSpec, Host, Module, ModuleMeta, Place,
-    Provide, ProviderEntry, ProviderMeta, ProviderScope, RouteFact, shared,
+    ActionMeta, Binding, ControllerMeta, Dep, DepKind, DepSpec, Host, Module, ModuleMeta, Needer,
+    Needs, Place, Provide, ProviderEntry, ProviderMeta, ProviderScope, RouteFact, shared,
 };
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use crate::support::{Errors, rt};
+use crate::support::{Errors, rt, rt_at};
 
 pub(crate) fn expand(root: syn::Path, item: syn::ItemFn, errors: &mut Errors) -> TokenStream {
     let rt = rt();
@@ -28,10 +28,11 @@ pub(crate) fn expand(root: syn::Path, item: syn::ItemFn, errors: &mut Errors) ->
             }
         },
     };
+    let at = rt_at(root.span());
     let proof = quote_spanned! {root.span()=>
         #[allow(long_running_const_eval, reason = "the proof walks the whole graph")]
         const _: () = if !<#root as #rt::Module>::PROVED {
-            #rt::proof::check(<#root as #rt::Module>::META)
+            #at::proof::check(<#root as #rt::Module>::META)
         };
     };
     quote! {

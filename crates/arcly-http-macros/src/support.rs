@@ -93,7 +93,7 @@ impl Errors {
 
 /// The hidden module that expansions name.
 pub(crate) fn rt() -> TokenStream {
-    quote!(::arcly_http::__rt)
+    rt_at(Span::call_site())
 }
 
 /// The same, as if it had been written where `span` stands: what the compiler says

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arcly_http_core::config::{ConfigSources, Profile};
 use arcly_http_core::di::{
-    FrozenDiContainer, Inject, Module, Qualifier, Token, Unqualified, proof,
+    FrozenDiContainer, Inject, Instance, Module, Qualifier, Token, Unqualified, proof,
 };
 use arcly_http_core::time::{Clock, ManualClock};
 use arcly_http_web::App;
@@ -40,7 +40,7 @@ impl<M: Module> TestAppBuilder<M> {
         T: ?Sized + Token + Send + Sync + 'static,
     {
         const { proof::check_provided(M::META, <Unqualified as Qualifier<T>>::KEY) }
-        self.app = self.app.replace::<M, T>(value);
+        self.app = self.app.replace_checked(T::KEY, Instance::new(value));
         self
     }
 

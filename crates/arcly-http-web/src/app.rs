@@ -173,12 +173,19 @@ impl App {
 
     /// Uses `value` wherever `T` is injected, as tests do. Does not compile when
     /// nothing in the graph of `M` provides `T`.
-    pub fn replace<M: Module, T>(mut self, value: Arc<T>) -> Self
+    pub fn replace<M: Module, T>(self, value: Arc<T>) -> Self
     where
         T: ?Sized + Token + Send + Sync + 'static,
     {
         const { proof::check_provided(M::META, <Unqualified as Qualifier<T>>::KEY) }
-        self.replaced.push((T::KEY, Instance::new(value)));
+        self.replace_checked(T::KEY, Instance::new(value))
+    }
+
+    /// [`App::replace`] for a caller that has asked the proof itself, so that the
+    /// message points at its own caller.
+    #[doc(hidden)]
+    pub fn replace_checked(mut self, key: arcly_http_core::di::Key, instance: Instance) -> Self {
+        self.replaced.push((key, instance));
         self
     }
 
@@ -432,7 +439,7 @@ static NOWHERE: RouteFact = RouteFact {
     place: arcly_http_core::di::Place { file: "", line: 0 },
     access: Access::Public,
     path_args: &[],
-    deps: &[],
+    needs: &[],
 };
 
 /// A launched application: it answers requests, with or without a port.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use arcly_http_core::problem::Problem;
@@ -17,6 +18,47 @@ pub trait Endpoint: Send + Sync {
     fn is_immediate(&self) -> bool {
         false
     }
+}
+
+/// A method of a controller, with what its arguments bound.
+struct Bound<C, B, I, F> {
+    controller: Arc<C>,
+    bound: B,
+    is_immediate: I,
+    call: F,
+}
+
+impl<C, B, I, F> Endpoint for Bound<C, B, I, F>
+where
+    C: Send + Sync,
+    B: Send + Sync,
+    I: Fn(&B) -> bool + Send + Sync,
+    F: for<'a> Fn(&'a C, &'a B, bool, &'a mut Context) -> Called<'a> + Send + Sync,
+{
+    fn call<'a>(&'a self, context: &'a mut Context) -> Called<'a> {
+        (self.call)(&self.controller, &self.bound, (self.is_immediate)(&self.bound), context)
+    }
+
+    fn is_immediate(&self) -> bool {
+        (self.is_immediate)(&self.bound)
+    }
+}
+
+/// The endpoint of a method: what `#[controller]` mounts. `call` is told whether
+/// it has to answer as [`Called::Ready`], which is what `is_immediate` says.
+pub fn endpoint_of<C, B, I, F>(
+    controller: Arc<C>,
+    bound: B,
+    is_immediate: I,
+    call: F,
+) -> Box<dyn Endpoint>
+where
+    C: Send + Sync + 'static,
+    B: Send + Sync + 'static,
+    I: Fn(&B) -> bool + Send + Sync + 'static,
+    F: for<'a> Fn(&'a C, &'a B, bool, &'a mut Context) -> Called<'a> + Send + Sync + 'static,
+{
+    Box::new(Bound { controller, bound, is_immediate, call })
 }
 
 /// A handler's answer: there already, or on its way.

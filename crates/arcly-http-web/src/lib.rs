@@ -25,7 +25,7 @@ pub use app::{App, AppError, Launched};
 pub use argument::{Argument, Binder, FromRequest, PathArgument, PathValue};
 pub use body::Body;
 pub use context::{Context, Head};
-pub use endpoint::{Called, Endpoint};
+pub use endpoint::{Called, Endpoint, endpoint_of};
 pub use reply::{Reply, Response};
 pub use route::{Controller, ControllerHttp, HttpRoute, ModuleHttp};
 pub use stage::{Filter, Guard, Interceptor, Next, Stages};

@@ -54,15 +54,15 @@ pub mod __rt {
     pub use arcly_http_core::contract::Operation;
     pub use arcly_http_core::di::{
         ActionMeta, Binding, BuildError, BuildFuture, ControllerMeta, Dep, Dependency, HookTable,
-        Host, Inject, Instance, Key, Module, ModuleMeta, NoHooks, Place, Probe, Provide,
-        ProviderEntry, ProviderMeta, ProviderScope, Qualifier, Resolver, RouteFact, Token,
+        Host, Inject, Instance, Key, Module, ModuleMeta, Needer, Needs, NoHooks, Place, Probe,
+        Provide, ProviderEntry, ProviderMeta, ProviderScope, Qualifier, Resolver, RouteFact, Token,
         Unqualified, WithHooks, proof, shared,
     };
     pub use arcly_http_core::{config, problem, validate};
     pub use arcly_http_web::argument::asks;
     pub use arcly_http_web::{
-        App, Argument, Binder, Called, Context, Controller, ControllerHttp, Endpoint, HttpRoute,
-        ModuleHttp, PathArgument, PathValue, Reply, Stages, build_url,
+        App, Argument, Binder, Called, Context, Controller, ControllerHttp, HttpRoute, ModuleHttp,
+        PathArgument, PathValue, Reply, Stages, build_url, endpoint_of,
     };
     pub use {schemars, serde_json};
 

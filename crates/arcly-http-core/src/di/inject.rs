@@ -29,10 +29,12 @@ pub trait Dependency: Sized {
 
 /// A provider, injected. Dereferences to it; cloning copies a pointer.
 ///
-/// The compiler follows fields when it decides how a type is dropped, and gives
-/// up after 128 layers, of which each provider takes two: a chain of more than
-/// 64 providers, each injected into the next, stops with E0320 ("overflow while
-/// adding drop-check rules"). Write `#![recursion_limit = "512"]` then.
+/// The compiler follows fields when it decides whether a type may cross threads
+/// and how it is dropped, and gives up after 128 layers, of which each provider
+/// takes three and two: a chain of more than 40 providers, each injected into the
+/// next, stops with E0275 ("overflow evaluating the requirement") or E0320
+/// ("overflow while adding drop-check rules"). Write `#![recursion_limit = "256"]`
+/// then.
 pub struct Inject<T: ?Sized, Q = Unqualified> {
     value: Arc<T>,
     qualifier: PhantomData<fn() -> Q>,

@@ -113,12 +113,39 @@ pub struct ProviderEntry {
 /// An action that `#[can(..)]` may name, and who may take it.
 #[derive(Debug, Clone, Copy)]
 pub struct ActionMeta {
+    /// What it is told apart by: enum, its place, and variant.
+    pub key: Key,
     /// `Article::Publish`, as shown in route lists and refusals.
     pub name: &'static str,
     /// One of these roles is enough; empty: no role is asked for.
     pub roles: &'static [&'static str],
     /// All of these scopes (RFC 6749, section 3.3) are needed.
     pub scopes: &'static [&'static str],
+}
+
+/// Part of a route that needs something.
+#[derive(Debug, Clone, Copy)]
+pub enum Needer {
+    /// An argument of the handler.
+    Handler {
+        /// The argument's name in the source.
+        argument: &'static str,
+        /// Where it stands, one-based.
+        line: u32,
+    },
+    /// A guard, an interceptor or a filter.
+    Stage,
+    /// The access rule.
+    Rule,
+}
+
+/// What a part of a route needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Needs {
+    /// Which part.
+    pub of: Needer,
+    /// What it needs.
+    pub deps: &'static [Dep],
 }
 
 /// What the proof must know of one HTTP route.
@@ -140,8 +167,8 @@ pub struct RouteFact {
     pub access: Access,
     /// Names of the arguments that are read from the path.
     pub path_args: &'static [&'static str],
-    /// What its arguments, guards, interceptors and filters need.
-    pub deps: &'static [&'static [Dep]],
+    /// What its arguments, guards, interceptors, filters and access rule need.
+    pub needs: &'static [Needs],
 }
 
 /// Which hosts a route answers.

@@ -76,6 +76,8 @@ struct Proof {
 /// In constant evaluation, which makes it a compile error; the text names both
 /// ends of each fault, its place and a way out.
 #[expect(clippy::panic, reason = "a panic in constant evaluation is how a compile error is raised")]
+// Tracked, so that the message ends at the caller's line and not in here.
+#[track_caller]
 pub const fn check(root: &'static ModuleMeta) {
     let report = examine(root);
     if !report.is_proved() {
@@ -109,6 +111,8 @@ pub const fn examine(root: &'static ModuleMeta) -> Report {
 /// # Panics
 /// See [`check`].
 #[expect(clippy::panic, reason = "a panic in constant evaluation is how a compile error is raised")]
+// Tracked, as above.
+#[track_caller]
 pub const fn check_provided(root: &'static ModuleMeta, key: Key) {
     let mut proof = Proof::new();
     if proof.collect_modules(root) {

@@ -1,7 +1,7 @@
 //! From the model to metadata and endpoints; no decisions are left here.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::LitStr;
 use syn::spanned::Spanned;
 
@@ -17,9 +17,14 @@ pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> Token
     let rt = rt();
     let controller = &item.self_ty;
     let count = routes.len();
-    let facts = routes.iter().map(|route| fact(args, route));
+    let facts = routes.iter().enumerate().map(|(index, route)| fact(args, index, route));
     let mounts =
         routes.iter().enumerate().map(|(index, route)| http_route(args, controller, index, route));
+    let types = routes.iter().enumerate().map(|(index, route)| {
+        let names = argument_types(index, route);
+        let types = route.arguments.iter().map(|argument| &argument.ty);
+        quote!(#(type #names = #types;)*)
+    });
     let urls = routes.iter().map(|route| url(args, route));
     let stage_list = stages(&args.common.stages);
     let asks = asks(routes);
@@ -27,6 +32,7 @@ pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> Token
         #item
         #asks
         const _: () = {
+            #(#types)*
             static ROUTES: [#rt::RouteFact; #count] = [#(#facts),*];
             fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
                 ::std::boxed::Box::new(#rt::ControllerHttp::new(
@@ -125,7 +131,7 @@ fn text(value: Option<&LitStr>) -> String {
     value.map(LitStr::value).unwrap_or_default()
 }
 
-fn fact(args: &Args, route: &Route) -> TokenStream {
+fn fact(args: &Args, index: usize, route: &Route) -> TokenStream {
     let rt = rt();
     let method = &route.method;
     let path = full_path(args, route);
@@ -148,17 +154,23 @@ fn fact(args: &Args, route: &Route) -> TokenStream {
         }
     };
     let path_args = route.arguments.iter().flat_map(|argument| &argument.reads);
-    let deps = route.arguments.iter().map(|argument| {
-        let ty = &argument.ty;
-        let rt = rt_at(ty.span());
-        quote_spanned!(ty.span()=> <#ty as #rt::Argument>::NEEDS)
+    let needs = route.arguments.iter().zip(argument_types(index, route)).map(|(argument, ty)| {
+        let name = &argument.own_name;
+        quote_spanned! {ty.span()=>
+            #rt::Needs {
+                of: #rt::Needer::Handler { argument: #name, line: line!() },
+                deps: <#ty as #rt::Argument>::NEEDS,
+            }
+        }
     });
     let rule = match &route.rules[0].0 {
         Rule::Public => None,
         Rule::Authenticated | Rule::Can(_) => Some(quote!(#rt::AUTHENTICATED_NEEDS,)),
     };
-    let own = stage_deps(&route.args.common.stages);
-    let controller = stage_deps(&args.common.stages);
+    // What the controller's stages need is said once, so that it is reported once.
+    let stages = (index == 0).then_some(&args.common.stages);
+    let stages = stages.into_iter().chain([&route.args.common.stages]).flat_map(stage_deps);
+    let stages = stages.map(|deps| quote!(#rt::Needs { of: #rt::Needer::Stage, deps: #deps }));
     quote! {
         #rt::RouteFact {
             method: #method,
@@ -169,19 +181,19 @@ fn fact(args: &Args, route: &Route) -> TokenStream {
             place: #rt::Place { file: file!(), line: #line },
             access: #access,
             path_args: &[#(#path_args),*],
-            deps: &[#rule #(#deps,)* #own #controller],
+            needs: &[#rule #(#needs,)* #(#stages,)*],
         }
     }
 }
 
 fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) -> TokenStream {
     let rt = rt();
-    let endpoint = endpoint(controller, route);
-    let describe = route.arguments.iter().map(|argument| {
-        let (name, ty) = (&argument.name, &argument.ty);
-        let rt = rt_at(ty.span());
-        quote_spanned!(ty.span()=> <#ty as #rt::Argument>::describe(#name, operation);)
-    });
+    let endpoint = endpoint(controller, index, route);
+    let describe =
+        route.arguments.iter().zip(argument_types(index, route)).map(|(argument, ty)| {
+            let (name, operation) = (&argument.name, format_ident!("operation"));
+            quote_spanned!(ty.span()=> <#ty as #rt::Argument>::describe(#name, #operation);)
+        });
     let (summary, description) = (&route.summary, &route.description);
     let operation_id = text(route.args.operation_id.as_ref());
     let tags =
@@ -196,9 +208,7 @@ fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) 
     };
     let stage_list = stages(&route.args.common.stages);
     let reply = &route.reply;
-    let reply_rt = rt_at(reply.span());
-    let describe_reply =
-        quote_spanned!(reply.span()=> <#reply as #reply_rt::Reply>::describe(operation););
+    let describe_reply = reply_call(reply, "describe", quote!(operation));
     quote! {
         #rt::HttpRoute {
             fact: &ROUTES[#index],
@@ -212,30 +222,32 @@ fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) 
             stages: #stage_list,
             describe: |operation: &mut #rt::Operation| {
                 #(#describe)*
-                #describe_reply
+                #describe_reply;
             },
             mount: |binder: &#rt::Binder<'_>| { #endpoint },
         }
     }
 }
 
-fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
+fn endpoint(controller: &syn::Type, index: usize, route: &Route) -> TokenStream {
     let rt = rt();
     let handler = &route.handler;
     let names: Vec<_> = (0..route.arguments.len()).map(|index| format_ident!("a{index}")).collect();
     let bounds: Vec<_> =
         (0..route.arguments.len()).map(|index| format_ident!("b{index}")).collect();
-    let types: Vec<_> = route.arguments.iter().map(|argument| &argument.ty).collect();
+    let types: Vec<_> = argument_types(index, route).collect();
     let labels: Vec<_> = route.arguments.iter().map(|argument| &argument.name).collect();
-    let bind = types.iter().zip(&labels).map(|(ty, label)| {
-        let rt = rt_at(ty.span());
-        quote_spanned!(ty.span()=> <#ty as #rt::Argument>::bind(#label, binder)?)
-    });
+    // Locals are named from here: where a type comes from a `macro_rules!`, the
+    // span of the type cannot see them.
+    let (binder, context) = (format_ident!("binder"), format_ident!("context"));
+    let bind = types.iter().zip(&labels).map(
+        |(ty, label)| quote_spanned!(ty.span()=> <#ty as #rt::Argument>::bind(#label, #binder)?),
+    );
     let extract = types.iter().zip(&names).zip(&bounds).zip(&route.arguments).map(|(((ty, name), bound), argument)| {
         let rt = rt_at(ty.span());
         let muts = (argument.passing == Passing::Mutable).then(|| quote!(mut));
         quote_spanned! {ty.span()=>
-            let #muts #name = match <#ty as #rt::Argument>::extract(&self.#bound, context).await {
+            let #muts #name = match <#ty as #rt::Argument>::extract(#bound, #context).await {
                 ::core::result::Result::Ok(value) => value,
                 ::core::result::Result::Err(problem) => return ::core::result::Result::Err(problem),
             };
@@ -254,46 +266,68 @@ fn endpoint(controller: &syn::Type, route: &Route) -> TokenStream {
     let wait = route.is_async.then(|| quote!(.await));
     let immediate = if route.never_waits {
         let parts = types.iter().zip(&bounds).map(|(ty, bound)| {
-            let rt = rt_at(ty.span());
-            quote_spanned!(ty.span()=> && <#ty as #rt::Argument>::is_immediate(&self.#bound))
+            quote_spanned!(ty.span()=> && <#ty as #rt::Argument>::is_immediate(#bound))
         });
-        quote!(true #(#parts)*)
+        quote!(|(#(#bounds,)*)| true #(#parts)*)
     } else {
-        quote!(false)
+        quote!(|_| false)
     };
-    let call = quote_spanned! {handler.span()=>
-        #rt::Reply::reply(<#controller>::#handler(&self.this, #(#passed),*) #wait, &context.head)
-    };
-    let held = types.iter().zip(&bounds).map(|(ty, bound)| {
-        let rt = rt_at(ty.span());
-        quote_spanned!(ty.span()=> #bound: <#ty as #rt::Argument>::Bound)
-    });
+    let this = format_ident!("this");
+    let answer =
+        quote_spanned!(handler.span()=> <#controller>::#handler(#this, #(#passed),*) #wait);
+    let reply = reply_call(&route.reply, "reply", quote!(#answer, &context.head));
+    // What the arguments bind is left to inference: a type that named it would
+    // repeat the message about a wrong argument away from the argument.
     quote! {
-        struct Bound {
-            this: ::std::sync::Arc<#controller>,
-            #(#held,)*
-        }
-        impl #rt::Endpoint for Bound {
-            fn call<'a>(&'a self, context: &'a mut #rt::Context) -> #rt::Called<'a> {
+        ::core::result::Result::Ok(#rt::endpoint_of(
+            binder.controller::<#controller>()?,
+            (#(#bind,)*),
+            #immediate,
+            |this, (#(#bounds,)*), is_immediate, context| {
                 let work = async move {
                     #(#extract)*
-                    #call
+                    #reply
                 };
-                if #rt::Endpoint::is_immediate(self) {
+                if is_immediate {
                     #rt::Called::now(work)
                 } else {
                     #rt::Called::later(work)
                 }
-            }
+            },
+        ))
+    }
+}
 
-            fn is_immediate(&self) -> bool {
-                #immediate
-            }
-        }
-        ::core::result::Result::Ok(::std::boxed::Box::new(Bound {
-            this: binder.controller::<#controller>()?,
-            #(#bounds: #bind,)*
-        }))
+/// The names under which the rest of the expansion knows the types of arguments:
+/// each is one token, which stands where the user's type stands. What is wrong
+/// with a type is then wrong at one place only, and so it is reported once.
+fn argument_types(index: usize, route: &Route) -> impl Iterator<Item = syn::Ident> {
+    route.arguments.iter().enumerate().map(move |(number, argument)| {
+        let span = match &argument.ty {
+            syn::Type::Path(path) => path.path.segments.last().map(|last| last.ident.span()),
+            _ => None,
+        };
+        let span = span.unwrap_or_else(|| argument.ty.span());
+        format_ident!("Route{index}Argument{number}", span = span)
+    })
+}
+
+/// `<reply as Reply>::function(..)`, which for the compiler stands where the type
+/// stands, from its first token to its last; see [`argument_types`].
+fn reply_call(reply: &syn::Type, function: &str, arguments: TokenStream) -> TokenStream {
+    let rt = rt();
+    let function = format_ident!("{function}");
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(end_of(reply));
+    quote_spanned!(reply.span()=> <#reply as #rt::Reply>::#function #arguments)
+}
+
+/// Where the last token of a type stands; spans cannot be joined here.
+fn end_of(ty: &syn::Type) -> Span {
+    match ty.to_token_stream().into_iter().last() {
+        Some(TokenTree::Group(group)) => group.span_close(),
+        Some(other) => other.span(),
+        None => ty.span(),
     }
 }
 

@@ -135,7 +135,10 @@ pub(crate) enum Passing {
 }
 
 pub(crate) struct Argument {
+    /// As the client knows it.
     pub(crate) name: String,
+    /// As the source has it.
+    pub(crate) own_name: String,
     pub(crate) span: proc_macro2::Span,
     pub(crate) ty: Type,
     pub(crate) passing: Passing,
@@ -253,13 +256,13 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
                 Err(error) => errors.push(error),
             }
         } else if EXTRAS.contains(&text.as_str()) {
-            strays.push((text.clone(), attr.span()));
+            strays.push((text.clone(), attr.path().span()));
             match text.as_str() {
-                "public" => rules.push((Rule::Public, attr.span())),
-                "authenticated" => rules.push((Rule::Authenticated, attr.span())),
+                "public" => rules.push((Rule::Public, attr.path().span())),
+                "authenticated" => rules.push((Rule::Authenticated, attr.path().span())),
                 "can" => match attr.parse_args::<syn::Expr>() {
                     Ok(syn::Expr::Path(action)) if action.path.segments.len() > 1 => {
-                        rules.push((Rule::Can(action), attr.span()));
+                        rules.push((Rule::Can(action), attr.path().span()));
                     }
                     Ok(other) => errors.at(other, ONE_ACTION),
                     Err(_) => errors.at(&attr, ONE_ACTION),
@@ -379,7 +382,12 @@ fn arguments(
             );
             continue;
         };
-        let (ty, passing) = match &*argument.ty {
+        let mut whole = &*argument.ty;
+        // What a `macro_rules!` passed on as `$type:ty` stands in a group.
+        while let Type::Group(group) = whole {
+            whole = &group.elem;
+        }
+        let (ty, passing) = match whole {
             Type::Reference(reference) if reference.mutability.is_some() => {
                 ((*reference.elem).clone(), Passing::Mutable)
             }
@@ -392,7 +400,14 @@ fn arguments(
         if is_path(&ty) {
             reads.push(name.clone());
         }
-        arguments.push(Argument { name, span: ident.span(), ty, passing, reads });
+        arguments.push(Argument {
+            name,
+            own_name: ident.to_string(),
+            span: ident.span(),
+            ty,
+            passing,
+            reads,
+        });
     }
     (receiver, arguments)
 }

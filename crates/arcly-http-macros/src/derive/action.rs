@@ -40,7 +40,7 @@ pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
                 }
                 let ident = &variant.ident;
                 let label = format!("{name}::{ident}");
-                rows.push(quote!(#rt::ActionMeta { name: #label, roles: &[#(#roles),*], scopes: &[#(#scopes),*] }));
+                rows.push(quote!(#rt::ActionMeta { key: #rt::Key::of(concat!(module_path!(), "::", #label), line!(), column!()), name: #label, roles: &[#(#roles),*], scopes: &[#(#scopes),*] }));
                 arms.push(quote!(Self::#ident => &<Self as #rt::ActionSet>::ACTIONS[#index]));
             }
             if data.variants.is_empty() {

@@ -148,13 +148,16 @@ fn emit(input: &DeriveInput, scope: &syn::Ident, fields: &[Field]) -> TokenStrea
             #rt::Dep { field: #label, spec: <#ty as #rt::Dependency>::SPEC, line: line!() }
         })
     });
+    // Named from here: where a field comes from a `macro_rules!`, its span cannot
+    // see what is local to the expansion.
+    let resolver = format_ident!("resolver");
     let values = fields.iter().map(|field| {
         let member = &field.member;
         let ty = &field.ty;
         let span = ty.span();
         match &field.source {
             Source::Graph => {
-                quote_spanned!(span=> #member: <#ty as #rt::Dependency>::resolve(resolver)?)
+                quote_spanned!(span=> #member: <#ty as #rt::Dependency>::resolve(#resolver)?)
             }
             Source::Default => {
                 quote_spanned!(span=> #member: <#ty as ::core::default::Default>::default())
@@ -162,7 +165,7 @@ fn emit(input: &DeriveInput, scope: &syn::Ident, fields: &[Field]) -> TokenStrea
             Source::Value(value) => quote!(#member: #value),
             Source::Config { section, field } => quote_spanned! {span=>
                 #member: ::core::clone::Clone::clone(
-                    &<#rt::Inject<#section> as #rt::Dependency>::resolve(resolver)?.#field
+                    &<#rt::Inject<#section> as #rt::Dependency>::resolve(#resolver)?.#field
                 )
             },
         }

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 
 use super::parse::{Args, Provider};
 use super::stages::{stage_deps, stages};
-use crate::support::{key, rt};
+use crate::support::{key, rt, rt_at};
 
 pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let rt = rt();
@@ -33,6 +33,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let prefix = args.prefix.as_ref().map_or_else(String::new, syn::LitStr::value);
     let is_proved = args.root.is_some();
     let proof = args.root.as_ref().map(|root| {
+        let rt = rt_at(root.span());
         quote_spanned! {root.span()=>
             #[allow(long_running_const_eval, reason = "the proof walks the whole graph")]
             const _: () = #rt::proof::check(<#name as #rt::Module>::META);
@@ -63,7 +64,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
                 global: #global,
                 actions: &[#(#actions),*],
                 prefix: #prefix,
-                deps: &[#deps],
+                deps: &[#(#deps),*],
                 transport,
             }
         };

@@ -77,7 +77,7 @@ impl Parse for Provided {
 }
 
 /// The edges that guards, interceptors and filters add to the graph.
-pub(crate) fn stage_deps(stages: &Stages) -> TokenStream {
+pub(crate) fn stage_deps(stages: &Stages) -> Vec<TokenStream> {
     let rt = rt();
     let types = stages.guards.iter().chain(&stages.interceptors).chain(&stages.filters);
     let deps = types.map(|ty| {
@@ -86,7 +86,7 @@ pub(crate) fn stage_deps(stages: &Stages) -> TokenStream {
             &[#rt::Dep { field: #label, spec: #rt::shared(<#rt::Inject<#ty> as #rt::Dependency>::SPEC), line: line!() }]
         }
     });
-    quote!(#(#deps,)*)
+    deps.collect()
 }
 
 /// The stages as the transport takes them.

@@ -13,6 +13,13 @@ impl Users {
         let _ = wrong;
         Json(1)
     }
+
+    #[get("/{id}")]
+    #[public]
+    async fn show(&self, first: Vec<u8>, id: Path<u32>, second: &Wrong) -> Json<u32> {
+        let _ = (first, second);
+        Json(*id)
+    }
 }
 
 #[module(root, controllers(Users))]

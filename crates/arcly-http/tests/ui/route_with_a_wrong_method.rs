@@ -13,6 +13,10 @@ impl Files {
     #[public]
     async fn has_its_own(&self) {}
 
+    #[route("CONNECT", "/d")]
+    #[public]
+    async fn tunnel(&self) {}
+
     #[route("PROP FIND", "/c")]
     #[public]
     async fn no_token(&self) {}

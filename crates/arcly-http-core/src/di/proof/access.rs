@@ -2,12 +2,12 @@
 
 use super::{Proof, TABLE};
 use crate::access::Access;
-use crate::di::key::{hash_of, str_eq};
+use crate::di::key::{Key, str_eq};
 use crate::di::meta::ActionMeta;
 
 const ACTIONS_MAX: usize = 4096;
 
-/// The actions of the application, by name.
+/// The actions of the application, by key.
 struct Declared {
     table: [Option<&'static ActionMeta>; TABLE],
     count: usize,
@@ -30,17 +30,23 @@ impl Proof {
                 while r < controller.routes.len() {
                     let route = &controller.routes[r];
                     if let Access::Can(action) = &route.access
-                        && declared.table[declared.slot(action.name)].is_none()
+                        && declared.table[declared.slot(&action.key)].is_none()
                     {
                         self.text.fault("undeclared action: `");
                         self.text.put_key(&controller.provider.key);
                         self.text.put("::");
                         self.text.put(route.handler);
                         self.text.put("` asks for `");
-                        self.text.put(action.name);
+                        self.text.put_key(&action.key);
                         self.text.put("`, which no module declares\n");
                         self.text.at(route.place.file, route.place.line);
-                        self.text.help("list its enum in `actions(..)` of a module in the graph");
+                        self.text.help_head();
+                        if let Some(other) = declared.namesake(action.name) {
+                            self.text.put("`");
+                            self.text.put_key(&other.key);
+                            self.text.put("` is declared, of another enum: use that one, or ");
+                        }
+                        self.text.put("list the enum in `actions(..)` of a module in the graph\n");
                     }
                     r += 1;
                 }
@@ -64,7 +70,7 @@ impl Proof {
                         return None;
                     }
                     let action = &sets[s][a];
-                    let slot = declared.slot(action.name);
+                    let slot = declared.slot(&action.key);
                     if declared.table[slot].is_none() {
                         declared.table[slot] = Some(action);
                         declared.count += 1;
@@ -80,14 +86,28 @@ impl Proof {
 }
 
 impl Declared {
-    /// Where an action of that name stands, or would stand.
-    const fn slot(&self, name: &str) -> usize {
-        let mut slot = hash_of(name) as usize % TABLE;
+    /// Where an action of that key stands, or would stand.
+    const fn slot(&self, key: &Key) -> usize {
+        let mut slot = key.hash as usize % TABLE;
         while let Some(known) = self.table[slot]
-            && !str_eq(known.name, name)
+            && !known.key.same(key)
         {
             slot = (slot + 1) % TABLE;
         }
         slot
+    }
+
+    /// An action that reads the same, of another enum.
+    const fn namesake(&self, name: &str) -> Option<&'static ActionMeta> {
+        let mut slot = 0;
+        while slot < TABLE {
+            if let Some(known) = self.table[slot]
+                && str_eq(known.name, name)
+            {
+                return Some(known);
+            }
+            slot += 1;
+        }
+        None
     }
 }

@@ -1,9 +1,9 @@
 //! Faults of providers: missing, hidden, captive, cyclic.
 
 use super::{MODULES_MAX, NONE, PROVIDERS_MAX, Proof};
-use crate::access::{ACCESS_RULE, AUTHENTICATOR_KEY};
-use crate::di::key::{Key, str_eq};
-use crate::di::meta::{Dep, DepKind, Place, ProviderScope};
+use crate::access::AUTHENTICATOR_KEY;
+use crate::di::key::Key;
+use crate::di::meta::{Dep, DepKind, Needer, Place, ProviderScope};
 use crate::observe::METRICS_KEY;
 use crate::scope::SCOPE_KEY;
 use crate::task::TASKS_KEY;
@@ -28,11 +28,13 @@ type Visible = [u16; MODULES_MAX];
 
 /// Who has a dependency.
 #[derive(Clone, Copy)]
-struct Needer {
+struct Holder {
     /// Its type, or the controller whose handler it is.
     key: Key,
     /// The handler; empty for a provider.
     handler: &'static str,
+    /// Which part of it; `None` for a field.
+    part: Option<Needer>,
     place: Place,
     scope: ProviderScope,
 }
@@ -102,9 +104,14 @@ impl Proof {
             let mut e = 0;
             while e < module.providers.len() {
                 let meta = module.providers[e].meta;
-                let needer =
-                    Needer { key: meta.key, handler: "", place: meta.place, scope: meta.scope };
-                self.check_needs(m, &visible, &needer, meta.deps);
+                let holder = Holder {
+                    key: meta.key,
+                    handler: "",
+                    part: None,
+                    place: meta.place,
+                    scope: meta.scope,
+                };
+                self.check_needs(m, &visible, &holder, meta.deps);
                 e += 1;
             }
             let mut c = 0;
@@ -114,13 +121,14 @@ impl Proof {
             }
             let mut d = 0;
             while d < module.deps.len() {
-                let needer = Needer {
+                let holder = Holder {
                     key: module.key,
                     handler: "",
+                    part: Some(Needer::Stage),
                     place: module.place,
                     scope: ProviderScope::Singleton,
                 };
-                self.check_needs(m, &visible, &needer, module.deps[d]);
+                self.check_needs(m, &visible, &holder, module.deps[d]);
                 d += 1;
             }
             m += 1;
@@ -130,13 +138,14 @@ impl Proof {
     const fn check_controller(&mut self, m: usize, visible: &Visible, c: usize) {
         let controller = self.module(m).controllers[c];
         let meta = controller.provider;
-        let needer = Needer {
+        let holder = Holder {
             key: meta.key,
             handler: "",
+            part: None,
             place: meta.place,
             scope: ProviderScope::Singleton,
         };
-        self.check_needs(m, visible, &needer, meta.deps);
+        self.check_needs(m, visible, &holder, meta.deps);
         if !matches!(meta.scope, ProviderScope::Singleton) {
             self.text.fault("controller `");
             self.text.put_key(&meta.key);
@@ -147,17 +156,18 @@ impl Proof {
         let mut r = 0;
         while r < controller.routes.len() {
             let route = &controller.routes[r];
-            let needer = Needer {
-                key: meta.key,
-                handler: route.handler,
-                place: route.place,
-                // A handler runs within a request, so it may take anything.
-                scope: ProviderScope::Request,
-            };
-            let mut d = 0;
-            while d < route.deps.len() {
-                self.check_needs(m, visible, &needer, route.deps[d]);
-                d += 1;
+            let mut n = 0;
+            while n < route.needs.len() {
+                let holder = Holder {
+                    key: meta.key,
+                    handler: route.handler,
+                    part: Some(route.needs[n].of),
+                    place: route.place,
+                    // A handler runs within a request, so it may take anything.
+                    scope: ProviderScope::Request,
+                };
+                self.check_needs(m, visible, &holder, route.needs[n].deps);
+                n += 1;
             }
             r += 1;
         }
@@ -167,38 +177,38 @@ impl Proof {
         &mut self,
         m: usize,
         visible: &Visible,
-        needer: &Needer,
+        holder: &Holder,
         deps: &'static [Dep],
     ) {
         let mut d = 0;
         while d < deps.len() {
-            self.check_need(m, visible, needer, &deps[d]);
+            self.check_need(m, visible, holder, &deps[d]);
             d += 1;
         }
     }
 
-    const fn check_need(&mut self, m: usize, visible: &Visible, needer: &Needer, dep: &Dep) {
+    const fn check_need(&mut self, m: usize, visible: &Visible, holder: &Holder, dep: &Dep) {
         if dep.spec.key.same(&SCOPE_KEY) {
-            self.check_captive(needer, dep, ProviderScope::Request);
+            self.check_captive(holder, dep, ProviderScope::Request);
             return;
         }
         if matches!(dep.spec.kind, DepKind::All) {
             let mut at = self.find(&dep.spec.key);
             while at != NONE {
-                self.check_captive(needer, dep, self.records[at as usize].scope);
+                self.check_captive(holder, dep, self.records[at as usize].scope);
                 at = self.records[at as usize].next;
             }
             return;
         }
         if dep.spec.many {
-            self.head("ambiguous dependency: ", needer, dep);
+            self.head("ambiguous dependency: ", holder, dep);
             self.text.help("the trait is declared `#[injectable(many)]`: inject `All<dyn ..>`");
             return;
         }
         let found = self.find(&dep.spec.key);
         if found == NONE {
             if !is_built_in(&dep.spec.key) && !matches!(dep.spec.kind, DepKind::Optional) {
-                self.head("missing provider: ", needer, dep);
+                self.head("missing provider: ", holder, dep);
                 self.help_missing(m, &dep.spec.key);
             }
             return;
@@ -208,10 +218,10 @@ impl Proof {
             || self.exported[found as usize]
                 && (visible[owner] as usize == m || self.module(owner).global);
         if !is_seen {
-            self.report_hidden(m, found, needer, dep);
+            self.report_hidden(m, found, holder, dep);
             return;
         }
-        self.check_captive(needer, dep, self.records[found as usize].scope);
+        self.check_captive(holder, dep, self.records[found as usize].scope);
     }
 
     /// Nobody provides it: says where such a thing comes from.
@@ -236,10 +246,10 @@ impl Proof {
         self.text.put("`, or import a module that exports it\n");
     }
 
-    const fn report_hidden(&mut self, m: usize, found: u16, needer: &Needer, dep: &Dep) {
+    const fn report_hidden(&mut self, m: usize, found: u16, holder: &Holder, dep: &Dep) {
         let owner = self.records[found as usize].module as usize;
         let (here, there) = (self.module(m), self.module(owner));
-        self.head("missing provider: ", needer, dep);
+        self.head("missing provider: ", holder, dep);
         self.text.help_head();
         self.text.put("`");
         self.text.put_key(&there.key);
@@ -257,13 +267,13 @@ impl Proof {
     }
 
     /// What lives shorter than its holder would be kept too long, or missed.
-    const fn check_captive(&mut self, needer: &Needer, dep: &Dep, scope: ProviderScope) {
+    const fn check_captive(&mut self, holder: &Holder, dep: &Dep, scope: ProviderScope) {
         if matches!(scope, ProviderScope::Singleton) {
             return;
         }
         match dep.spec.kind {
             DepKind::Lazy | DepKind::All | DepKind::Shared => {
-                self.head("short-lived dependency: ", needer, dep);
+                self.head("short-lived dependency: ", holder, dep);
                 self.text.help(match dep.spec.kind {
                     DepKind::Lazy => "`Lazy` is bound once, at launch, and so only to what lives as long as the application; inject it by `Inject<..>`, or drop its `#[inject(scope = ..)]`",
                     DepKind::All => "`All` is collected once, at launch, and would miss it; drop its `#[inject(scope = ..)]`",
@@ -274,42 +284,51 @@ impl Proof {
             DepKind::One | DepKind::Optional => {}
         }
         if matches!(scope, ProviderScope::Transient)
-            || matches!(needer.scope, ProviderScope::Request)
+            || matches!(holder.scope, ProviderScope::Request)
         {
             return;
         }
-        self.head("captive dependency: ", needer, dep);
-        if matches!(needer.scope, ProviderScope::Transient) {
+        self.head("captive dependency: ", holder, dep);
+        if matches!(holder.scope, ProviderScope::Transient) {
             self.text.help("it lives for one request only; make the one that needs it `#[inject(scope = request)]` as well");
         } else {
             self.text.help("it lives for one request, the one that needs it for the whole application; make that one `#[inject(scope = request)]`, or take it as an argument of the handler");
         }
     }
 
-    const fn head(&mut self, what: &str, needer: &Needer, dep: &Dep) {
+    const fn head(&mut self, what: &str, holder: &Holder, dep: &Dep) {
         self.text.fault(what);
         self.text.put("`");
-        self.text.put_key(&needer.key);
-        if !needer.handler.is_empty() {
+        self.text.put_key(&holder.key);
+        if !holder.handler.is_empty() {
             self.text.put("::");
-            self.text.put(needer.handler);
+            self.text.put(holder.handler);
         }
         self.text.put("` needs `");
         self.text.put_key(&dep.spec.key);
-        if str_eq(dep.field, ACCESS_RULE) {
-            self.text.put("` for its access rule\n");
-        } else if matches!(dep.spec.kind, DepKind::Shared) {
-            self.text.put("` as a guard, interceptor or filter\n");
-        } else if dep.field.is_empty() {
-            self.text.put("` for an argument\n");
-        } else {
-            let is_field = needer.handler.is_empty();
-            self.text.put(if is_field { "` for field `" } else { "` for argument `" });
-            self.text.put(dep.field);
-            self.text.put("`\n");
-        }
-        let line = if dep.line == 0 { needer.place.line } else { dep.line };
-        self.text.at(needer.place.file, line);
+        let line = match holder.part {
+            None => {
+                self.text.put("` for field `");
+                self.text.put(dep.field);
+                self.text.put("`\n");
+                dep.line
+            }
+            Some(Needer::Handler { argument, line }) => {
+                self.text.put("` for argument `");
+                self.text.put(argument);
+                self.text.put("`\n");
+                line
+            }
+            Some(Needer::Stage) => {
+                self.text.put("` as guard, interceptor or filter\n");
+                dep.line
+            }
+            Some(Needer::Rule) => {
+                self.text.put("` for its access rule\n");
+                0
+            }
+        };
+        self.text.at(holder.place.file, if line == 0 { holder.place.line } else { line });
     }
 
     /// Marks with `m` every module whose exports module `m` sees: those that it
