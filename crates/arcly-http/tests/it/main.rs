@@ -4,9 +4,11 @@
 
 mod admission;
 mod bad_input;
+mod chain;
 mod configuration;
 mod deadline;
 mod framing;
+mod generated;
 mod graph;
 mod http_api;
 mod listeners;
