@@ -11,6 +11,7 @@ pub mod contract;
 pub mod di;
 pub mod observe;
 pub mod problem;
+pub mod resilience;
 pub mod scope;
 pub mod task;
 pub mod time;

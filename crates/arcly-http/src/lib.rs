@@ -8,7 +8,9 @@ mod launch;
 mod logging;
 
 pub use arcly_http_core::access::{self, Access};
-pub use arcly_http_core::{config, contract, di, observe, problem, scope, task, time, validate};
+pub use arcly_http_core::{
+    config, contract, di, observe, problem, resilience, scope, task, time, validate,
+};
 #[cfg(feature = "sqlite")]
 pub use arcly_http_data as data;
 pub use arcly_http_macros::{
