@@ -86,7 +86,12 @@ pub(crate) fn generate(kind: Kind, name: &str, module: &Path) -> Result<String, 
         }
         done.push(format!("kept   {} (it exists)", path.display()));
     } else {
-        let text = template.replace("{{name}}", name).replace("{{Name}}", &pascal);
+        let article = names::article(name);
+        let text = template
+            .replace("{{name}}", name)
+            .replace("{{Name}}", &pascal)
+            .replace("{{a}}", article)
+            .replace("{{A}}", &names::pascal(article));
         std::fs::write(&path, text).map_err(|error| CliError::io("write", &path, &error))?;
         done.push(format!("wrote  {}", path.display()));
     }
@@ -107,7 +112,7 @@ fn wire(source: &str, file: &str, section: &str, entry: &str) -> Option<String> 
         line == format!("mod {file};")
     };
     if !text.lines().any(is_declared) {
-        text.insert_str(first_item(&text)?, &format!("mod {file};\n"));
+        text.insert_str(place_of_mod(&text, file)?, &format!("mod {file};\n"));
     }
     let open = text.find("#[module")? + "#[module".len();
     if text.get(open..)?.starts_with(']') {
@@ -137,8 +142,21 @@ fn wire(source: &str, file: &str, section: &str, entry: &str) -> Option<String> 
     Some(text)
 }
 
-/// Where a `mod` line goes: before the first `mod` or `use`, or before the module
-/// with its comments and attributes.
+/// Where a `mod` line goes: among those that stand together, in their order.
+fn place_of_mod(text: &str, file: &str) -> Option<usize> {
+    let mut at = first_item(text)?;
+    for line in text.get(at..)?.split_inclusive('\n') {
+        let word = line.trim_start_matches("pub(crate) ").trim_start_matches("pub ");
+        match word.strip_prefix("mod ").and_then(|rest| rest.trim_end().strip_suffix(';')) {
+            Some(known) if known < file => at += line.len(),
+            _ => break,
+        }
+    }
+    Some(at)
+}
+
+/// Where the first `mod` or `use` stands, or the module with its comments and
+/// attributes.
 fn first_item(text: &str) -> Option<usize> {
     let mut at = 0;
     let mut start = None;
@@ -219,7 +237,9 @@ mod tests {
     fn a_module_is_extended_once() {
         let source = "//! X.\n\nmod a;\n\n#[module(root, imports(a::AModule))]\npub struct M;\n";
         let once = wire(source, "b", "imports", "b::BModule").unwrap();
-        assert!(once.contains("mod b;\nmod a;"), "{once}");
+        assert!(once.contains("mod a;\nmod b;\n\n"), "{once}");
+        let first = wire(&once, "aa", "imports", "aa::AaModule").unwrap();
+        assert!(first.contains("mod a;\nmod aa;\nmod b;\n"), "{first}");
         assert!(once.contains("imports(a::AModule, b::BModule)"), "{once}");
         assert_eq!(wire(&once, "b", "imports", "b::BModule").unwrap(), once);
         let other = wire(&once, "c", "providers", "c::C").unwrap();

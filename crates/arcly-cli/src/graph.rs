@@ -35,10 +35,12 @@ pub(crate) fn text(modules: &[Module]) -> String {
         for member in &module.members {
             let scope = if member.scope == "singleton" { "" } else { &member.scope };
             let needs: Vec<String> = member.needs.iter().map(|need| short(&need.key)).collect();
+            let bound: String =
+                member.bound_to.iter().map(|key| format!(" as {}", short(key))).collect();
             let arrow = if needs.is_empty() { "" } else { " <- " };
             let _ = writeln!(
                 out,
-                "  {:10} {}{}{}{arrow}{}",
+                "  {:10} {}{bound}{}{}{arrow}{}",
                 member.kind,
                 short(&member.name),
                 if scope.is_empty() { "" } else { " : " },

@@ -10,7 +10,7 @@ const KEYWORDS: [&str; 53] = [
 ];
 
 /// Crates that the project could not tell from itself.
-const TAKEN_PROJECTS: [&str; 11] = [
+const TAKEN_PROJECTS: [&str; 12] = [
     "alloc",
     "arcly-http",
     "arcly-http-testing",
@@ -22,6 +22,7 @@ const TAKEN_PROJECTS: [&str; 11] = [
     "std",
     "test",
     "thiserror",
+    "tracing",
 ];
 
 /// Files that mean something else.
@@ -40,6 +41,11 @@ pub(crate) fn is_project(name: &str) -> bool {
     is_module(&name.replace('-', "_"))
         && !TAKEN_PROJECTS.contains(&name.replace('_', "-").as_str())
         && !TAKEN_PROJECTS.contains(&name)
+}
+
+/// The article that a name takes, by its first letter.
+pub(crate) fn article(name: &str) -> &'static str {
+    if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 /// `line_item` becomes `LineItem`.

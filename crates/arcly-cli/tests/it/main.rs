@@ -108,6 +108,8 @@ fn a_made_project_builds_runs_and_tests() {
     assert!(done(&arcly(&project, &["routes", "--json"])).starts_with('['));
     let graph = done(&arcly(&project, &["graph"]));
     assert!(graph.contains("InvoiceController <- InvoiceStore"), "{graph}");
+    let source = std::fs::read_to_string(project.join("src/invoices.rs")).unwrap();
+    assert!(source.contains("/// An invoice.") && !source.contains("{{"), "{source}");
     assert!(done(&arcly(&project, &["graph", "--format", "mermaid"])).starts_with("flowchart TD"));
     let svg = done(&arcly(&project, &["graph", "--format", "svg"]));
     for part in [">InvoiceStore</text>", "class=\"need\"", "class=\"import\"", "marker-end"] {
@@ -117,7 +119,7 @@ fn a_made_project_builds_runs_and_tests() {
     let listen = config.lines().find(|line| line.starts_with("listen")).unwrap();
     assert!(listen.contains("127.0.0.1:3000") && listen.contains("default"), "{config}");
     write(&project.join("config.toml"), "listen = \"x\"\nlog_jsn = true\n");
-    let parts = ["`x` is not an address with port", "config.toml:1", "did you mean `log_json`?"];
+    let parts = ["`listen`: `x` is not", "config.toml:1", "did you mean `log_json`?"];
     refused(&project, &["config"], 1, &parts);
     done(&arcly(&project, &["openapi", "--out", "openapi.json"]));
     let document = std::fs::read_to_string(project.join("openapi.json")).unwrap();
