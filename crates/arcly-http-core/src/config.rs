@@ -245,9 +245,13 @@ fn missing(key: &str, field: &FieldMeta) -> String {
 }
 
 fn unset_secret(key: &str, field: &FieldMeta, profile: Profile) -> String {
+    let test = match profile {
+        Profile::Test => format!("; a test sets it by `.set(\"{key}\", \"..\")`"),
+        _ => String::new(),
+    };
     format!(
         "`{key}` has to be set in profile `{profile}`: in the file, by the environment variable \
-         {} or by --{}; only `--profile dev` does without",
+         {} or by --{}; only `--profile dev` does without{test}",
         field.env, field.flag
     )
 }

@@ -23,9 +23,10 @@ pub(super) fn help(fields: &Fields) -> String {
         };
         let secret = if field.secret { ", secret" } else { "" };
         let (flag, env, doc) = (field.flag, field.env, field.doc);
+        let doc = if doc.is_empty() { String::new() } else { format!("      {doc}\n") };
         let _ = write!(
             text,
-            "  --{flag}{value}\n      {doc}\n      [key: {name}, env: {env}{default}{need}{secret}]\n"
+            "  --{flag}{value}\n{doc}      [key: {name}, env: {env}{default}{need}{secret}]\n"
         );
     }
     text

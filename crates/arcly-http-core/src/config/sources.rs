@@ -204,7 +204,7 @@ impl ConfigSources {
                 None => {
                     let known =
                         fields.iter().map(|(_, field)| field.flag).chain(["config", "help"]);
-                    let hint = suggest(name, known);
+                    let hint = suggest(name, known).replacen('`', "`--", 1);
                     errors.push(format!("flag --{name} is not known{hint}; see --help"));
                     if inline.is_none() {
                         args.next_if(|next| !next.starts_with("--"));
