@@ -17,10 +17,24 @@ mod support;
 
 /// Makes a struct a provider whose fields are its dependencies.
 ///
+/// ```ignore
+/// #[derive(Injectable)]
+/// struct Orders {
+///     mailer: Inject<dyn Mailer>,       // or Lazy<..>, All<dyn ..>, Option<Inject<..>>
+///     #[inject(config = ShopConfig.lines_max)]
+///     lines_max: usize,
+///     #[inject(default)]
+///     last: Mutex<u64>,
+/// }
+/// ```
+///
 /// On the struct: `#[inject(scope = request)]` or `#[inject(scope = transient)]`
 /// (default: one instance for the application). On a field that is not a
 /// dependency: `#[inject(default)]`, `#[inject(default = expression)]` or
 /// `#[inject(config = Section.field)]`.
+///
+/// A module lists it: `providers(Orders)`, or `providers(Smtp as dyn Mailer)` for
+/// those who inject the trait.
 #[proc_macro_derive(Injectable, attributes(inject))]
 pub fn derive_injectable(input: TokenStream) -> TokenStream {
     support::derive(input, derive::injectable::expand)
@@ -35,6 +49,18 @@ pub fn derive_token(input: TokenStream) -> TokenStream {
 
 /// Makes a marker that tells providers of one type apart.
 ///
+/// ```ignore
+/// #[derive(Qualifier)]
+/// #[qualifier(HttpClient)]              // of another crate
+/// struct Billing;
+///
+/// #[provider(qualifier = Billing)]
+/// fn billing_client() -> HttpClient { HttpClient::new() }
+///
+/// #[derive(Injectable)]
+/// struct Invoices { client: Inject<HttpClient, Billing> }
+/// ```
+///
 /// `#[qualifier(Type, ..)]` names the types it qualifies, which may be of other
 /// crates; without it, the marker qualifies every type that the graph can name.
 #[proc_macro_derive(Qualifier, attributes(qualifier))]
@@ -44,6 +70,17 @@ pub fn derive_qualifier(input: TokenStream) -> TokenStream {
 
 /// Declares actions for `#[can(..)]`.
 ///
+/// ```ignore
+/// #[derive(Clone, Copy, Action)]
+/// enum Article {
+///     #[action(role = "editor", role = "admin", scope = "articles:write")]
+///     Publish,
+/// }
+///
+/// #[module(actions(Article), controllers(Articles))]
+/// struct ArticleModule;
+/// ```
+///
 /// `#[action(role = "editor", scope = "articles:write")]` on a variant: one of
 /// the roles and all of the scopes are needed. Both may be repeated.
 #[proc_macro_derive(Action, attributes(action))]
@@ -51,7 +88,23 @@ pub fn derive_action(input: TokenStream) -> TokenStream {
     support::derive(input, derive::action::expand)
 }
 
-/// Make an error answerable as a problem (RFC 9457).
+/// Makes an error answerable as a problem (RFC 9457): a handler may return
+/// `Result<.., ThisError>`, and the document lists what it can come to.
+///
+/// ```ignore
+/// #[derive(Debug, thiserror::Error, Problem)]
+/// enum OrderError {
+///     #[error("there is no such order")]
+///     #[problem(status = 404)]
+///     NotFound,
+///     #[error("an order has {max} lines at most")]
+///     #[problem(status = 409)]
+///     TooLong { #[problem(member)] max: usize },
+///     #[error("the order cannot be stored")]
+///     #[problem(internal)]
+///     Store(#[source] std::io::Error),
+/// }
+/// ```
 ///
 /// Each variant says how: `#[problem(status = 409)]`, with `code`, `type` and
 /// `title` where the defaults do not fit; `#[problem(internal)]` for a fault
@@ -65,6 +118,23 @@ pub fn derive_problem(item: TokenStream) -> TokenStream {
 
 /// Makes a struct a section of the configuration, and a provider.
 ///
+/// ```ignore
+/// #[derive(Config)]
+/// #[config(section = "shop")]
+/// struct ShopConfig {
+///     /// Most lines of one order; `--help` shows this.
+///     #[config(default = "100")]        // a text, as the environment has it
+///     lines_max: usize,
+///     #[config(secret)]
+///     signing_secret: Secret,
+/// }
+/// ```
+///
+/// A module lists it (`providers(ShopConfig)`), others take `Inject<ShopConfig>`.
+/// The keys are `shop.lines_max` in the file, `SHOP_LINES_MAX` in the environment
+/// and `--shop-lines-max` as a flag; without a section, `lines_max` and so on. A
+/// field without default has to be set, unless it is an `Option`, a `Vec` or a `bool`.
+///
 /// On the struct: `#[config(section = "server")]`, `#[config(check = function)]`.
 /// On a field: `default = "..."`, `env = "..."`, `flag = "..."`, `secret` (never
 /// shown), `optional_in_dev` (on an `Option`: has to be set outside profile `dev`).
@@ -74,7 +144,18 @@ pub fn derive_config(input: TokenStream) -> TokenStream {
 }
 
 /// Tells validation how the client names the fields of an input type, from its
-/// serde attributes.
+/// serde attributes. What `Valid<..>` checks derives it, nested types as well:
+///
+/// ```ignore
+/// #[derive(Deserialize, JsonSchema, garde::Validate, Input)]
+/// #[serde(rename_all = "camelCase")]
+/// struct NewOrder {
+///     #[garde(length(chars, min = 1, max = 200))]   // say what is counted
+///     customer_name: String,
+///     #[garde(dive)]
+///     lines: Vec<Line>,
+/// }
+/// ```
 #[proc_macro_derive(Input, attributes(serde, garde))]
 pub fn derive_input(input: TokenStream) -> TokenStream {
     support::derive(input, derive::input::expand)
@@ -83,7 +164,8 @@ pub fn derive_input(input: TokenStream) -> TokenStream {
 /// Makes a trait injectable as `Inject<dyn Trait>`; `#[injectable(many)]` as
 /// `All<dyn Trait>`.
 ///
-/// Adds the supertraits `Send + Sync + 'static`.
+/// Adds the supertraits `Send + Sync + 'static`. A module says what stands for it:
+/// `providers(Smtp as dyn Mailer)`, and `exports(dyn Mailer)` for other modules.
 #[proc_macro_attribute]
 pub fn injectable(args: TokenStream, item: TokenStream) -> TokenStream {
     support::attribute(args, item, provider::injectable_trait)
@@ -92,6 +174,16 @@ pub fn injectable(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a function a factory: its arguments are its dependencies, what it
 /// returns (or the `Ok` of it) is provided. It may be async and may fail.
 ///
+/// ```ignore
+/// #[provider]
+/// async fn mailer(config: Inject<MailConfig>) -> Result<Arc<dyn Mailer>, MailError> {
+///     Ok(Arc::new(Smtp::connect(&config.server).await?))
+/// }
+/// ```
+///
+/// A module lists and exports it by its name: `providers(mailer), exports(mailer)`.
+/// What it returns derives `Injectable`, is a `dyn Trait` in an `Arc`, or is told
+/// apart by a marker, as types of other crates are:
 /// `#[provider(qualifier = Marker, scope = request)]`.
 #[proc_macro_attribute]
 pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -102,8 +194,26 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `#[module(root, global, imports(..), reexports(..), providers(..),
 /// controllers(..), exports(..), actions(..), prefix = "/api", guards(..),
-/// interceptors(..), filters(..), layers(..))]`. `root` proves the whole graph
-/// below it at `cargo check`.
+/// interceptors(..), filters(..), layers(..))]`.
+///
+/// ```ignore
+/// #[module(
+///     imports(AuditModule),                        // what it exports may be injected here
+///     providers(Orders, Smtp as dyn Mailer, clock),
+///     controllers(OrderController),
+///     exports(Orders, dyn Mailer),
+///     actions(OrderAction),
+/// )]
+/// pub struct OrderModule;
+/// ```
+///
+/// - `root` proves the whole graph below it at `cargo check`.
+/// - `global`: every module sees its exports without importing it.
+/// - `providers(..)`: structs that derive `Injectable` or `Config`, factories by
+///   name, and bindings to traits.
+/// - `actions(..)`: the enums whose variants `#[can(..)]` names.
+/// - `prefix`, `guards(..)`, `interceptors(..)`, `filters(..)` and `layers(..)` apply
+///   to its controllers; on the root, to the whole application.
 ///
 /// Modules, controllers and routes also say how requests are treated; what an inner
 /// level says goes first:
@@ -132,16 +242,25 @@ pub fn controller(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Proves the graph of a module and makes `main` launch it.
 ///
 /// On an empty `fn main() {}`; or on a function that takes
-/// `arcly_http::App` and changes it before it runs.
+/// `arcly_http::App` and changes it before it runs:
+///
+/// ```ignore
+/// #[arcly_http::main(AppModule)]
+/// fn main(app: App) -> App {
+///     app.info("Shop", "1.0", "Sells things.")
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     support::attribute(args, item, launch::expand)
 }
 
 macro_rules! strays {
-    ($($name:ident)*) => {$(
-        /// Belongs inside a `#[controller]` block; anywhere else it does not
-        /// compile, because it would have no effect.
+    ($($(#[doc = $doc:expr])* $name:ident)*) => {$(
+        $(#[doc = $doc])*
+        ///
+        /// Belongs on a method inside a `#[controller]` block; anywhere else it
+        /// does not compile, because it would have no effect.
         #[proc_macro_attribute]
         pub fn $name(args: TokenStream, item: TokenStream) -> TokenStream {
             stray::refuse(stringify!($name), args, item)
@@ -150,6 +269,53 @@ macro_rules! strays {
 }
 
 strays! {
-    get post put patch delete head options trace route
-    public authenticated can guards interceptors filters layers
+    /// A route for `GET`: `#[get("/{id}")]`.
+    ///
+    /// Each `{parameter}` of the path is an argument of that name:
+    /// `id: Path<u64>`; `{*rest}` at the end takes what is left. After the path may
+    /// follow `operation_id = ".."`, `tags("..")`, `version = ".."`,
+    /// `deprecated = "2027-01-31T00:00:00Z"`, `sunset = ".."`,
+    /// `body_limit = "64KiB"`, `guards(..)`, `interceptors(..)`, `filters(..)` and
+    /// `layers(..)`. The doc comment of the method is the operation's text in the
+    /// document.
+    get
+    /// A route for `POST`: `#[post("/")]`; see [`macro@get`].
+    post
+    /// A route for `PUT`: `#[put("/{id}")]`; see [`macro@get`].
+    put
+    /// A route for `PATCH`: `#[patch("/{id}")]`; see [`macro@get`].
+    patch
+    /// A route for `DELETE`: `#[delete("/{id}")]`; see [`macro@get`].
+    delete
+    /// A route for `HEAD`: `#[head("/{id}")]`; see [`macro@get`]. Without one, the
+    /// `GET` route answers, and its body is left out.
+    head
+    /// A route for `OPTIONS`: `#[options("/{id}")]`; see [`macro@get`].
+    options
+    /// A route for `TRACE`: `#[trace("/")]`; see [`macro@get`].
+    trace
+    /// A route for any other method: `#[route("PURGE", "/{id}")]`; see
+    /// [`macro@get`].
+    route
+    /// Anybody may call the operation. `Option<Caller>` is who it is, if somebody.
+    public
+    /// Whoever proves who they are may call the operation. `Caller` is who it is;
+    /// the application needs a `dyn Authenticator`, whose documentation shows how.
+    authenticated
+    /// Callers with the roles and scopes of an action may call the operation:
+    /// `#[can(Article::Publish)]`, a variant of an enum that derives
+    /// [`macro@Action`] and stands in `actions(..)` of a module.
+    can
+    /// Guards of this route, by type: `#[guards(OfficeHours)]`. Each is a provider
+    /// that implements `Guard`, listed in `providers(..)`.
+    guards
+    /// Interceptors of this route, by type, the outermost first. Each is a provider
+    /// that implements `Interceptor`, listed in `providers(..)`.
+    interceptors
+    /// Filters of this route's problems, by type. Each is a provider that
+    /// implements `Filter`, listed in `providers(..)`.
+    filters
+    /// Tower layers of this route, as functions that make them:
+    /// `#[layers(compression)]`.
+    layers
 }
