@@ -40,6 +40,10 @@ pub struct Violation {
 /// Most unknown fields that one answer lists.
 const UNKNOWN_MAX: usize = 32;
 
+/// Most violations that one answer lists: a short input, such as a list of many
+/// empty texts, is not to make a long answer.
+const VIOLATIONS_MAX: usize = 100;
+
 /// The client's name of one field.
 #[derive(Debug, Clone, Copy)]
 pub struct InputField {
@@ -67,17 +71,27 @@ pub trait Input {
 /// Checks the garde rules of a value.
 ///
 /// # Errors
-/// 422 with every violation, nested ones included.
+/// 422 with every violation, nested ones included; of more than 100, the first 100
+/// and how many there are besides.
 pub fn validate<T: garde::Validate<Context = ()> + Input>(value: &T) -> Result<(), Problem> {
     match garde::with_i18n(rules::Coded, || value.validate()) {
         Ok(()) => Ok(()),
-        Err(report) => Err(invalid(&violations(&report, T::FIELDS))),
+        Err(report) => {
+            let listed = violations(&report, T::FIELDS);
+            let others = report.iter().count() - listed.len();
+            Err(invalid_of(&listed, others))
+        }
     }
 }
 
 /// The problem for a list of violations.
 pub(crate) fn invalid(violations: &[Violation]) -> Problem {
-    let detail = violations
+    invalid_of(violations, 0)
+}
+
+/// The same, when there are others that are not listed.
+fn invalid_of(violations: &[Violation], others: usize) -> Problem {
+    let mut detail = violations
         .iter()
         .map(|violation| match violation.field.as_str() {
             "" => violation.detail.clone(),
@@ -85,6 +99,9 @@ pub(crate) fn invalid(violations: &[Violation]) -> Problem {
         })
         .collect::<Vec<_>>()
         .join("; ");
+    if others > 0 {
+        detail.push_str(&format!("; and {others} more"));
+    }
     Problem::of(&kinds::INVALID_INPUT).with_detail(detail).with_member("violations", violations)
 }
 

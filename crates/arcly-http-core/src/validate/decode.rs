@@ -238,6 +238,7 @@ fn decode_shaped<T: DeserializeOwned>(
     let value = shape.coerce(pairs.groups()).map_err(|twice| {
         let all: Vec<Violation> = twice
             .into_iter()
+            .take(UNKNOWN_MAX)
             .map(|name| {
                 let detail = format!("this {kind} is given more than once; send it once");
                 violation(&[Step::Key(name)], "duplicate", detail)

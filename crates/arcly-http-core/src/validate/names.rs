@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{InputField, Violation, rules};
+use super::{InputField, VIOLATIONS_MAX, Violation, rules};
 
 /// One step of a path.
 #[derive(Debug, Clone)]
@@ -38,10 +38,10 @@ pub(super) fn violation(
     Violation { pointer, code: code.into(), detail: detail.into(), field }
 }
 
-/// Every violation of a garde report, under the client's names.
+/// The violations of a garde report, under the client's names; at most the first 100.
 #[must_use]
 pub fn violations(report: &garde::Report, fields: &'static [InputField]) -> Vec<Violation> {
-    let all = report.iter().map(|(path, error)| {
+    let all = report.iter().take(VIOLATIONS_MAX).map(|(path, error)| {
         let (code, detail) = rules::split(error.message());
         violation(&translate(&path.to_string(), fields), code, detail)
     });

@@ -4,6 +4,7 @@
 //! key is a fault unless the field is a list, and numbers are whole texts.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use percent_encoding::percent_decode;
 use serde::de::value::{BorrowedStrDeserializer, Error, StringDeserializer};
@@ -12,6 +13,9 @@ use serde::de::{
     Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
+
+/// So many keys are found by looking at each.
+const FEW: usize = 16;
 
 /// All pairs, grouped by key in the order of first appearance.
 #[derive(Clone)]
@@ -27,10 +31,26 @@ impl<'a> Pairs<'a> {
             }
         }
         let mut groups: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> = vec![];
+        // Filled once there are many keys: looking through all of them for each would
+        // take a form of 2 MiB minutes.
+        let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
         for (key, value) in form_urlencoded::parse(bytes) {
-            match groups.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, values)) => values.push(value),
-                None => groups.push((key, vec![value])),
+            let place = if groups.len() < FEW {
+                groups.iter().position(|(known, _)| *known == key)
+            } else {
+                if places.is_empty() {
+                    places.extend(groups.iter().map(|(known, _)| known.clone()).zip(0..));
+                }
+                places.get(&key).copied()
+            };
+            match place {
+                Some(place) => groups[place].1.push(value),
+                None => {
+                    if !places.is_empty() {
+                        places.insert(key.clone(), groups.len());
+                    }
+                    groups.push((key, vec![value]));
+                }
             }
         }
         Ok(Self(groups))

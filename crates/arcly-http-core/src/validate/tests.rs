@@ -1,5 +1,7 @@
 //! What clients are told.
 
+use std::collections::HashMap;
+
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::Value;
@@ -313,4 +315,26 @@ fn every_violation_has_the_clients_name() {
     assert_eq!(status, 422);
     let pointers: Vec<&str> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
     assert_eq!(pointers, ["/displayName", "/home/1/zip~1code"]);
+}
+
+#[test]
+fn a_short_input_gets_no_long_answer() {
+    let empty = || Address { zip_code: String::new() };
+    let home_address = std::iter::repeat_with(empty).take(5000).collect();
+    let problem = validate(&Form { display_name: "long".into(), home_address }).unwrap_err();
+    let listed = problem.members()["violations"].as_array().unwrap().len();
+    assert_eq!(listed, 100);
+    assert!(problem.detail().unwrap().ends_with("; and 4900 more"));
+}
+
+#[test]
+fn many_keys_are_read_in_one_pass() {
+    let mut text: String = (0..100_000).map(|key| format!("k{key}=1&")).collect();
+    text.push_str("k7=2");
+    let begun = std::time::Instant::now();
+    let map = decode_urlencoded::<HashMap<String, Vec<String>>>(text.as_bytes(), "form", None);
+    let map = map.unwrap();
+    assert_eq!((map.len(), map["k7"].join(",").as_str()), (100_000, "1,2"));
+    // Comparing each key with each takes minutes.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10));
 }
