@@ -1,10 +1,12 @@
 //! Health checks: whether what the application depends on answers.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -59,9 +61,12 @@ const CHECK_MAX: Duration = Duration::from_secs(2);
 /// Dropping the future drops the checks.
 pub async fn check_all(checks: &[Arc<dyn HealthCheck>]) -> Vec<HealthReport> {
     join_all(checks.iter().map(|check| async move {
-        let fault = match tokio::time::timeout(CHECK_MAX, check.check()).await {
-            Ok(Ok(())) => None,
-            Ok(Err(fault)) => Some(fault),
+        // The call stands inside, because it may panic as well.
+        let asked = AssertUnwindSafe(async { check.check().await }).catch_unwind();
+        let fault = match tokio::time::timeout(CHECK_MAX, asked).await {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(fault))) => Some(fault),
+            Ok(Err(_)) => Some("the check panicked".to_owned()),
             Err(_) => Some(format!("no answer within {} s", CHECK_MAX.as_secs())),
         };
         HealthReport {
@@ -108,5 +113,25 @@ mod tests {
         let healthy: Vec<bool> = reports.iter().map(|report| report.healthy).collect();
         assert_eq!(healthy, [false, true, false]);
         assert_eq!(reports[0].fault.as_deref(), Some("no answer within 2 s"));
+    }
+
+    struct Panics;
+
+    impl HealthCheck for Panics {
+        fn name(&self) -> &str {
+            "panics"
+        }
+
+        fn check(&self) -> HealthFuture<'_> {
+            panic!("the check itself is broken")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_check_that_panics_is_a_fault_like_any_other() {
+        let checks: Vec<Arc<dyn HealthCheck>> = vec![Arc::new(Panics), Arc::new(Check("b", false))];
+        let reports = check_all(&checks).await;
+        assert_eq!(reports[0].fault.as_deref(), Some("the check panicked"));
+        assert!(reports[1].healthy);
     }
 }
