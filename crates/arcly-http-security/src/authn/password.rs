@@ -123,10 +123,11 @@ impl PasswordHasher {
         self.run(move || compute(&params, &password)).await
     }
 
-    /// Checks a password against a stored hash; `None` when it is wrong.
+    /// Checks a password against a stored hash; `None` when it is wrong. One that is
+    /// too long to have been hashed is wrong, and costs nothing.
     ///
     /// # Errors
-    /// As [`PasswordHasher::hash`], and [`PasswordError::Malformed`].
+    /// [`PasswordError::Busy`], [`PasswordError::Malformed`].
     ///
     /// # Cancel safety
     /// As [`PasswordHasher::hash`].
@@ -135,7 +136,9 @@ impl PasswordHasher {
         password: &str,
         stored: &str,
     ) -> Result<Option<Verified>, PasswordError> {
-        self.check_length(password)?;
+        if self.check_length(password).is_err() {
+            return Ok(None);
+        }
         let params = self.params.clone();
         let password = password.as_bytes().to_vec();
         let stored = stored.to_owned();
