@@ -40,7 +40,8 @@ impl Recent {
             self.before = requests;
             self.is_cut = false;
         }
-        if self.bytes.len() + read.len() > KEPT_MAX {
+        // What follows a gap is not kept either: it would be read in the wrong place.
+        if self.is_cut || self.bytes.len() + read.len() > KEPT_MAX {
             self.is_cut = true;
         } else {
             self.bytes.extend_from_slice(read);
@@ -51,6 +52,9 @@ impl Recent {
     /// encoding; also when that cannot be told.
     pub(super) fn is_ambiguous(&self, requests: u32) -> bool {
         let index = requests.wrapping_sub(self.before).wrapping_sub(1);
+        if self.is_cut {
+            return true;
+        }
         match self.framing_of(index) {
             Some(framing) => framing.lengths > 0 && framing.is_encoded,
             None => true,

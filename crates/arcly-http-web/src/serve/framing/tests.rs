@@ -47,3 +47,16 @@ fn an_idle_connection_begins_anew() {
     recent.note(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 1, true);
     assert!(!recent.is_ambiguous(2));
 }
+
+#[test]
+fn nothing_is_read_across_a_gap() {
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let full = format!("{head}{:x}\r\n{}\r\n", KEPT_MAX - 256, "x".repeat(KEPT_MAX - 256));
+    let mut recent = recent(&full);
+    // The end of the body and the head of the next request do not fit; what follows
+    // would, and looks like the end of the body and another head.
+    let next = "0\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n";
+    recent.note(format!("{next}x: {}\r\ny: ", "x".repeat(256)).as_bytes(), 1, false);
+    recent.note(format!("0\r\n\r\n{head}").as_bytes(), 1, false);
+    assert!(recent.is_ambiguous(2));
+}
