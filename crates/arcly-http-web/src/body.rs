@@ -39,7 +39,8 @@ impl Body {
     }
 
     /// Keeps a request open until this body is sent or dropped.
-    pub(crate) fn hold(&mut self, open: OpenRequest) {
+    pub(crate) fn hold(&mut self, mut open: OpenRequest) {
+        open.is_offered();
         self.open = Some(open);
     }
 
@@ -152,7 +153,11 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.inner {
+        let this = &mut *self;
+        if let Some(open) = &mut this.open {
+            open.is_asked();
+        }
+        let polled = match &mut this.inner {
             Inner::Empty => Poll::Ready(None),
             Inner::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Inner::Incoming(body, patience) => match Pin::new(body).poll_frame(cx) {
@@ -163,7 +168,11 @@ impl http_body::Body for Body {
                 Poll::Pending => patience.poll_end(cx).map(|()| Some(Err(TooSlow.into()))),
             },
             Inner::Boxed(body) => Pin::new(body).poll_frame(cx),
+        };
+        if let (Poll::Ready(Some(Ok(_))), Some(open)) = (&polled, &mut this.open) {
+            open.is_offered();
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -90,8 +90,14 @@ pub(super) async fn serve(accepted: Accepted, target: Target, owner: Owner, limi
         }
     };
     let Opened { socket, peer, is_http2, is_tls } = opened;
-    let service =
-        Service { target, peer, is_tls, body_timeout: limits.body, meter: Arc::clone(&meter) };
+    let service = Service {
+        target,
+        peer,
+        is_tls,
+        is_http2,
+        body_timeout: limits.body,
+        meter: Arc::clone(&meter),
+    };
     let watchdog = Watchdog::new(Arc::clone(&meter), limits, is_http2);
     let socket = TokioIo::new(socket);
     let ended = if is_http2 {
@@ -188,6 +194,7 @@ struct Service {
     target: Target,
     peer: Option<SocketAddr>,
     is_tls: bool,
+    is_http2: bool,
     body_timeout: Duration,
     meter: Arc<Meter>,
 }
@@ -213,7 +220,7 @@ impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Service {
     type Future = Answering;
 
     fn call(&self, request: http::Request<hyper::body::Incoming>) -> Answering {
-        let open = self.meter.open();
+        let open = self.meter.open(self.is_http2);
         let request = request.map(|body| Body::incoming(body, self.body_timeout));
         let seen = Seen::of(request.headers());
         let answer = match (self.refuse(&request, seen), &self.target) {

@@ -18,6 +18,9 @@ pub(crate) struct Meter {
     written: AtomicU64,
     /// The socket took nothing when it was written to last.
     is_blocked: AtomicBool,
+    /// Responses over HTTP/2 that nobody has asked for their next piece: that is done
+    /// only while the client takes what it is sent.
+    untaken: AtomicU32,
     recent: Mutex<Recent>,
 }
 
@@ -39,7 +42,8 @@ impl Meter {
             open: self.open.load(Ordering::Relaxed),
             read: self.read.load(Ordering::Relaxed),
             written: self.written.load(Ordering::Relaxed),
-            is_stalled: self.is_blocked.load(Ordering::Relaxed),
+            is_stalled: self.is_blocked.load(Ordering::Relaxed)
+                || self.untaken.load(Ordering::Relaxed) > 0,
         }
     }
 
@@ -73,20 +77,45 @@ impl Meter {
     }
 
     /// Begins a request; it ends when the value is dropped.
-    pub(super) fn open(self: &Arc<Self>) -> OpenRequest {
+    pub(super) fn open(self: &Arc<Self>, is_http2: bool) -> OpenRequest {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.open.fetch_add(1, Ordering::Relaxed);
-        OpenRequest(Arc::clone(self))
+        OpenRequest { meter: Arc::clone(self), is_http2, is_untaken: false }
     }
 }
 
 /// A request that is being answered: held by the response's body until that is
 /// sent or given up.
 #[derive(Debug)]
-pub(crate) struct OpenRequest(Arc<Meter>);
+pub(crate) struct OpenRequest {
+    meter: Arc<Meter>,
+    is_http2: bool,
+    is_untaken: bool,
+}
+
+impl OpenRequest {
+    /// The response has something to send. Over HTTP/1 the socket says whether that
+    /// is taken; over HTTP/2 a client can close the window of one response and keep
+    /// the socket busy.
+    pub(crate) fn is_offered(&mut self) {
+        if self.is_http2 && !self.is_untaken {
+            self.is_untaken = true;
+            self.meter.untaken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What was offered has been taken, and more is asked for.
+    pub(crate) fn is_asked(&mut self) {
+        if self.is_untaken {
+            self.is_untaken = false;
+            self.meter.untaken.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.is_asked();
+        self.meter.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -165,6 +165,21 @@ async fn a_client_that_takes_nothing_is_cut() {
 }
 
 #[tokio::test]
+async fn an_http2_client_that_takes_nothing_is_cut() {
+    let server = start(brief).await;
+    let mut socket = server.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    // SETTINGS with a window of 0, and HEADERS for `GET http://x/hello`.
+    let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+    let headers = b"\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x04\x06/hello\x41\x01x";
+    socket.write_all(&settings).await.unwrap();
+    socket.write_all(headers).await.unwrap();
+    // The socket itself takes everything.
+    let answer = rest(socket).await;
+    assert!(!answer.contains("hello"), "{answer}");
+    assert_eq!(server.stop().await.cut, 0);
+}
+
+#[tokio::test]
 async fn idle_connections_are_closed_and_busy_ones_are_not() {
     let server = start(brief).await;
     let answer = rest(server.send("GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
