@@ -16,8 +16,10 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(super) fn trace(headers: &HeaderMap, seen: Seen) -> (RequestId, TraceContext) {
     let trace = if seen.has(Seen::TRACEPARENT) {
         headers.get(TRACEPARENT).and_then(|parent| {
-            let state = headers.get(TRACESTATE).and_then(|value| value.to_str().ok());
-            TraceContext::continue_from(parent.as_bytes(), state)
+            // Several lines are one list (Trace Context, section 3.3.1).
+            let lines = headers.get_all(TRACESTATE).iter().map(|line| line.to_str().ok());
+            let state = lines.collect::<Option<Vec<_>>>().map(|lines| lines.join(","));
+            TraceContext::continue_from(parent.as_bytes(), state.as_deref())
         })
     } else {
         None
@@ -117,5 +119,21 @@ pub(super) fn decide(access: &Access, head: &Head) -> Result<(), Problem> {
             }
         }
         (Access::Authenticated | Access::Can(_), None) => Err(Problem::of(&kinds::UNAUTHENTICATED)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_state_of_several_lines_is_passed_on_whole() {
+        let mut headers = HeaderMap::new();
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        headers.insert(TRACEPARENT, HeaderValue::from_static(parent));
+        headers.append(TRACESTATE, HeaderValue::from_static("a=1"));
+        headers.append(TRACESTATE, HeaderValue::from_static("b=2"));
+        let (_, trace) = trace(&headers, Seen::of(&headers));
+        assert_eq!(trace.tracestate(), Some("a=1,b=2"));
     }
 }
