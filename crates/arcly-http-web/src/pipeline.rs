@@ -35,7 +35,7 @@ use arcly_http_core::problem::{Problem, kinds};
 use arcly_http_core::scope::RequestId;
 use arcly_http_core::scope::current::{self, Identity};
 use arcly_http_core::time::{Budget, Clock, Sleep};
-use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 
@@ -43,7 +43,7 @@ use crate::context::{Params, Seen, too_large};
 use crate::docs::Docs;
 use crate::endpoint::{Called, Endpoint};
 use crate::limit::{Admission, Gradient, overloaded};
-use crate::route::{Found, Mounted, Table, accepts, matches_type};
+use crate::route::{Found, Mounted, Table, accept_of, accepts, matches_type};
 use crate::serve::{Network, client_address};
 use crate::stage::{AnyFilter, AnyGuard, AnyInterceptor, LayerService, Next};
 use crate::{Body, Context, Head, Response};
@@ -544,10 +544,9 @@ impl Route {
             }
         }
         if seen.has(Seen::ACCEPT)
-            && let Some(accept) = headers.get(ACCEPT)
+            && let Some(accept) = accept_of(headers)
             && accept != "*/*"
-            && let Ok(accept) = accept.to_str()
-            && !accepts(accept, &self.produces)
+            && !accepts(&accept, &self.produces)
         {
             return Err(Problem::of(&kinds::NOT_ACCEPTABLE).with_detail(format!(
                 "this operation answers with: {}",

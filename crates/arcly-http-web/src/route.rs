@@ -8,7 +8,7 @@ use std::any::Any;
 use arcly_http_core::contract::Operation;
 use arcly_http_core::di::{ControllerMeta, Provide, RouteFact};
 
-pub(crate) use negotiate::{accepts, matches_type};
+pub(crate) use negotiate::{accept_of, accepts, matches_type};
 pub use table::Versioning;
 pub(crate) use table::{Found, Mounted, Table};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arcly_http_core::problem::{Problem, error_chain};
 use arcly_http_core::scope::RequestId;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, Entry, HeaderName, HeaderValue};
-use http::{Extensions, Uri};
+use http::{Extensions, StatusCode, Uri};
 use http_body::Body as _;
 
 use crate::context::REQUEST_ID;
@@ -88,7 +88,7 @@ pub(super) fn without_body(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     if let Some(length) = body.size_hint().exact()
         && !parts.headers.contains_key(CONTENT_LENGTH)
-        && parts.status != http::StatusCode::NO_CONTENT
+        && !matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     {
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -1,5 +1,22 @@
 //! Media types: `Accept` and `Content-Type`.
 
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+
+/// What `Accept` says. Several lines are one list (RFC 9110, section 5.3).
+pub(crate) fn accept_of(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let mut lines = headers.get_all(ACCEPT).iter();
+    let first = lines.next()?.to_str().ok()?;
+    let mut accept = Cow::Borrowed(first);
+    for line in lines {
+        accept.to_mut().push_str(", ");
+        accept.to_mut().push_str(line.to_str().ok()?);
+    }
+    Some(accept)
+}
+
 /// Whether an `Accept` header (RFC 9110, section 12.5.1) admits one of the media
 /// types. A header that cannot be read admits everything.
 pub(crate) fn accepts(accept: &str, produced: &[&'static str]) -> bool {
@@ -30,9 +47,11 @@ fn quality(accept: &str, media: &str) -> u32 {
             continue;
         };
         let q = parts
-            .filter_map(|part| part.trim().strip_prefix("q="))
-            .next_back()
-            .map_or(1000, |text| text.trim().parse::<f32>().map_or(1000, |q| (q * 1000.0) as u32));
+            .filter_map(|part| part.split_once('='))
+            .rfind(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+            .map_or(1000, |(_, text)| {
+                text.trim().parse::<f32>().map_or(1000, |q| (q * 1000.0) as u32)
+            });
         if specificity > best.0 {
             best = (specificity, q);
         }
@@ -70,6 +89,7 @@ mod tests {
             ("application/*", true),
             ("text/html", false),
             ("application/json;q=0", false),
+            ("application/json; Q=0", false),
             ("*/*;q=0.1, application/json;q=0", false),
             ("text/html, application/json;q=0.5", true),
             ("", true),

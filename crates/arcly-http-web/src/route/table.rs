@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::header::ACCEPT;
 use http::{HeaderName, Method};
 
 use super::HttpRoute;
@@ -37,8 +38,11 @@ impl Versioning {
             Self::Uri => None,
             Self::Header(name) => head.headers.get(name)?.to_str().ok().map(str::trim),
             Self::MediaType(name) => {
-                let accept = head.headers.get(http::header::ACCEPT)?.to_str().ok()?;
-                accept.split([',', ';']).find_map(|part| {
+                let lines = head.headers.get_all(ACCEPT).iter();
+                let mut parts = lines
+                    .filter_map(|line| line.to_str().ok())
+                    .flat_map(|line| line.split([',', ';']));
+                parts.find_map(|part| {
                     part.trim().strip_prefix(name)?.trim_start().strip_prefix('=').map(str::trim)
                 })
             }
