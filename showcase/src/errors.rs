@@ -1,6 +1,7 @@
 //! Errors in the form that the RealWorld API asks for.
 
 use arcly_http::contract::Operation;
+use arcly_http::data::DataError;
 use arcly_http::prelude::*;
 use arcly_http::web::reply::{Response, with_type};
 use schemars::JsonSchema;
@@ -52,21 +53,32 @@ impl Filter for ConduitErrors {
     }
 }
 
-/// A fault of storage: the cause goes to the log.
+/// What storage answers besides what was asked for.
 #[derive(Debug, thiserror::Error, Problem)]
-#[error("storage failed")]
-#[problem(internal)]
-pub(crate) struct StoreError(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub(crate) enum StoreError {
+    #[error("the user no longer exists")]
+    #[problem(status = 401)]
+    UserGone,
+    /// The cause goes to the log.
+    #[error("storage failed")]
+    #[problem(internal)]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self(error.into())
+        DataError::from(error).into()
     }
 }
 
-impl From<arcly_http::data::DataError> for StoreError {
-    fn from(error: arcly_http::data::DataError) -> Self {
-        Self(error.into())
+impl From<DataError> for StoreError {
+    fn from(error: DataError) -> Self {
+        match error {
+            // Whatever else a row refers to is looked up in the same transaction, so
+            // that the one who asks is missing: a token outlives its user.
+            DataError::ForeignKeyViolation { .. } => Self::UserGone,
+            other => Self::Failed(other.into()),
+        }
     }
 }
 

@@ -110,6 +110,9 @@ async fn own(db: &mut SqliteConnection, slug: &str, me: i64) -> Result<i64, Arti
     }
 }
 
+/// `/articles/feed` is something else: an article there could not be reached.
+const NO_SLUG: &str = "feed";
+
 /// A slug that no other article has. The caller holds the only write
 /// transaction, so that nobody takes it meanwhile.
 async fn free_slug(
@@ -126,7 +129,7 @@ async fn free_slug(
     .bind(except)
     .fetch_all(db)
     .await?;
-    if !taken.contains(&base) {
+    if base != NO_SLUG && !taken.contains(&base) {
         return Ok(base);
     }
     let mut number = 2_u64;

@@ -294,3 +294,50 @@ async fn every_operation_of_the_document_is_there() {
     }
     conduit.finish().await;
 }
+
+#[tokio::test]
+async fn an_article_is_reached_whatever_its_title() {
+    let conduit = Conduit::new().await;
+    let token = conduit.register("ann").await;
+    let article = conduit.publish(&token, "Feed", &[]).await;
+    let path = format!("/api/articles/{}", article["slug"].as_str().unwrap());
+    let found = conduit.app.get(&path).send().await.expect(200).value();
+    assert_eq!(found["article"]["title"], "Feed");
+    auth(conduit.app.delete(&path), &token).send().await.expect(204);
+    conduit.finish().await;
+}
+
+#[tokio::test]
+async fn a_password_that_nobody_can_have_is_wrong() {
+    let conduit = Conduit::new().await;
+    conduit.register("ann").await;
+    for email in ["ann@x.org", "no@x.org"] {
+        let body = json!({ "user": { "email": email, "password": "\u{1f600}".repeat(600) } });
+        conduit.app.post("/api/users/login").json(&body).send().await.expect(401);
+    }
+    conduit.finish().await;
+}
+
+#[tokio::test]
+async fn a_token_that_outlives_its_user_is_refused() {
+    let (elsewhere, conduit) = (Conduit::new().await, Conduit::new().await);
+    elsewhere.register("first").await;
+    let stale = elsewhere.register("second").await;
+    let token = conduit.register("ann").await;
+    let article = conduit.publish(&token, "Title", &[]).await;
+    let path = format!("/api/articles/{}", article["slug"].as_str().unwrap());
+    let app = &conduit.app;
+    let new = json!({ "article": { "title": "t", "description": "d", "body": "b" } });
+    let comment = json!({ "comment": { "body": "b" } });
+    for request in [
+        app.get("/api/user"),
+        app.post("/api/articles").json(&new),
+        app.post(&format!("{path}/favorite")),
+        app.post(&format!("{path}/comments")).json(&comment),
+        app.post("/api/profiles/ann/follow"),
+    ] {
+        auth(request, &stale).send().await.expect(401);
+    }
+    elsewhere.finish().await;
+    conduit.finish().await;
+}
