@@ -1,5 +1,5 @@
 //! Vocabulary of arcly-http: dependency graph and its proof, scope, access,
-//! contract, problems, configuration, time.
+//! contract, problems, rates, configuration, time.
 //!
 //! No protocol, no storage, no run time beyond tokio's primitives: this crate
 //! names no axum, sqlx, broker or TLS crate.
@@ -11,6 +11,7 @@ pub mod contract;
 pub mod di;
 pub mod observe;
 pub mod problem;
+pub mod rate;
 pub mod resilience;
 pub mod scope;
 pub mod task;

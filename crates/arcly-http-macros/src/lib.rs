@@ -221,6 +221,10 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | setting | what it does |
 /// |---|---|
 /// | `deadline = "5s"` | gives an operation up after that time (`ms`, `s`, `min`, `h`) and answers 504; `None`: never |
+/// | `rate_limit("100/min", per = principal)` | answers 429 to a client that asks more often; all operations below share it. `per` is `address`, `principal` or `tenant`; several limits hold together |
+/// | `rate_cost = 5` | a request uses so much of its limits |
+/// | `cors = function` | pages of the origins that the function's `Cors` names may call it and read the answer; `None`: no page |
+/// | `csrf = false` | pages of other origins may cause requests that change things |
 #[proc_macro_attribute]
 pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
     support::attribute_or_default(args, item, module::expand)

@@ -17,19 +17,21 @@ use arcly_http_core::di::{
     RouteFact, ShutdownReport, Token, Unqualified, proof,
 };
 use arcly_http_core::observe::{HealthCheck, Metrics, OperationMetrics};
+use arcly_http_core::rate::{LocalRateLimits, RateLimitStore};
 use arcly_http_core::time::{Clock, SystemClock};
 use tower::{Service, ServiceExt as _};
 
 pub use config::LaunchConfig;
-use declared::Declared;
+use declared::{Common, Declared, Fault};
 
 use crate::argument::{BindError, Binder};
 use crate::context::Seen;
 use crate::describe::{Recorder, RouteLine};
 use crate::docs::Docs;
 use crate::limit::Admission;
-use crate::pipeline::{ByMethod, Runtime, begin};
+use crate::pipeline::{ByMethod, Cors, Runtime, begin};
 use crate::route::{ControllerHttp, ModuleHttp, Mounted, Table};
+use crate::stage::Stages;
 use crate::{Body, Response};
 
 /// Why an application does not run.
@@ -52,6 +54,14 @@ pub enum AppError {
         route: String,
         /// What is missing.
         source: BindError,
+    },
+    /// What is said of a route cannot be.
+    #[error("route {route}: {fault}")]
+    Settings {
+        /// Method and path.
+        route: String,
+        /// What is wrong, and what to write instead.
+        fault: String,
     },
     /// A route could not be put into the table.
     #[error("route {0}")]
@@ -303,17 +313,23 @@ impl App {
 
     /// Every declared route with the stages of all its levels.
     fn declared(&self) -> Vec<Declared> {
+        let all = self.config.rate_limits.iter().copied().fold(Stages::new(), Stages::rate_limit);
         let root = ModuleHttp::of(self.root.transport).stages;
+        let root = all.named("all", "").around(&root.named("app", &self.root.key.to_string()));
         let mut declared = vec![];
         for module in self.root.in_order() {
             let is_root = module.key == self.root.key;
             let own = ModuleHttp::of(module.transport).stages;
+            let own = own.named("module", &module.key.to_string());
             let of_module = if is_root { root.clone() } else { root.around(&own) };
             for &controller in module.controllers {
                 let Some(http) = ControllerHttp::of(controller) else { continue };
-                let of_controller = of_module.around(&http.stages);
-                for route in http.routes {
-                    let stages = of_controller.around(&route.stages);
+                let name = controller.provider.key.to_string();
+                let of_controller = of_module.around(&http.stages.named("controller", &name));
+                for mut route in http.routes {
+                    let own = std::mem::take(&mut route.stages);
+                    let place = format!("{name}::{}", route.fact.handler);
+                    let stages = of_controller.around(&own.named("operation", &place));
                     let prefix = if is_root {
                         self.root.prefix.to_owned()
                     } else {
@@ -361,6 +377,22 @@ impl App {
         let clock: Arc<dyn Clock> = container
             .get::<dyn Clock>()
             .map_or_else(|| Arc::new(SystemClock) as _, |found| found.into_arc());
+        let cors_of_all = self.config.cors.as_ref().map(Cors::compile).transpose();
+        let cors_of_all = cors_of_all
+            .map_err(|fault| AppError::Settings { route: "of the application".into(), fault })?;
+        let common = Common {
+            config: &self.config,
+            shed: admission.of_operation.clone(),
+            rate_limited: metrics.counter(
+                "http_server_requests_rate_limited",
+                "Requests refused because a rate limit was used up",
+            ),
+            rates: container.get::<dyn RateLimitStore>().map_or_else(
+                || Arc::new(LocalRateLimits::new(Arc::clone(&clock))) as _,
+                |found| found.into_arc(),
+            ),
+            clock: Arc::clone(&clock),
+        };
         let mut facts = HashMap::new();
         let mut operations = vec![];
         for declared in self.declared() {
@@ -371,19 +403,13 @@ impl App {
             let path = declared.path(&version);
             let of_route = metrics.requests().operation(declared.route.fact.method, &path);
             operations.push((declared.line(table.versioning()), Arc::clone(&of_route)));
-            let built = declared.build(
-                container,
-                of_operation,
-                &self.config,
-                of_route,
-                Arc::clone(&clock),
-                admission.of_operation.clone(),
-            );
-            let route = built.map_err(|source| AppError::Bind {
-                route: format!("{} {path}", declared.route.fact.method),
-                source,
+            let built = declared.build(container, of_operation, of_route, &common);
+            let route = format!("{} {path}", declared.route.fact.method);
+            let built = built.map_err(|fault| match fault {
+                Fault::Bind(source) => AppError::Bind { route, source },
+                Fault::Settings(fault) => AppError::Settings { route, fault },
             })?;
-            table.add(&path, &declared.route, Arc::new(route)).map_err(AppError::Table)?;
+            table.add(&path, &declared.route, Arc::new(built)).map_err(AppError::Table)?;
         }
         for mounted in self.mounts {
             table.mount(mounted);
@@ -405,6 +431,8 @@ impl App {
             recorder: recorder.clone(),
             clock,
             deadline: self.config.deadline,
+            cors: cors_of_all,
+            csrf: self.config.csrf,
             deadlines_exceeded: metrics.counter(
                 "http_server_deadlines_exceeded",
                 "Requests whose operation was given up because its time was over",

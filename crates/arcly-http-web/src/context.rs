@@ -10,7 +10,8 @@ use arcly_http_core::scope::{Claims, RequestId, Scope, TraceContext};
 use arcly_http_core::time::Budget;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderValue, ORIGIN,
+    TRANSFER_ENCODING,
 };
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, Version};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -31,25 +32,29 @@ pub(crate) const PARAMS_MAX: usize = 8;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Which of the headers that the stages ask for are there at all: one pass over
 /// the few that came instead of a look-up for each that might have.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen(u8);
+pub(crate) struct Seen(u16);
 
 impl Seen {
-    pub(crate) const CONTENT_LENGTH: u8 = 1;
-    pub(crate) const TRANSFER_ENCODING: u8 = 1 << 1;
-    pub(crate) const ACCEPT: u8 = 1 << 2;
-    pub(crate) const AUTHORIZATION: u8 = 1 << 3;
-    pub(crate) const REQUEST_ID: u8 = 1 << 4;
-    pub(crate) const TRACEPARENT: u8 = 1 << 5;
+    pub(crate) const CONTENT_LENGTH: u16 = 1;
+    pub(crate) const TRANSFER_ENCODING: u16 = 1 << 1;
+    pub(crate) const ACCEPT: u16 = 1 << 2;
+    pub(crate) const AUTHORIZATION: u16 = 1 << 3;
+    pub(crate) const REQUEST_ID: u16 = 1 << 4;
+    pub(crate) const TRACEPARENT: u16 = 1 << 5;
+    pub(crate) const ORIGIN: u16 = 1 << 6;
+    pub(crate) const FETCH_SITE: u16 = 1 << 7;
+    pub(crate) const COOKIE: u16 = 1 << 8;
 
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         Self(headers.keys().map(Self::bit).fold(0, |all, bit| all | bit))
     }
 
-    fn bit(name: &HeaderName) -> u8 {
+    fn bit(name: &HeaderName) -> u16 {
         if *name == ACCEPT {
             Self::ACCEPT
         } else if *name == CONTENT_LENGTH {
@@ -62,12 +67,18 @@ impl Seen {
             Self::REQUEST_ID
         } else if *name == TRACEPARENT {
             Self::TRACEPARENT
+        } else if *name == ORIGIN {
+            Self::ORIGIN
+        } else if *name == COOKIE {
+            Self::COOKIE
+        } else if *name == FETCH_SITE {
+            Self::FETCH_SITE
         } else {
             0
         }
     }
 
-    pub(crate) fn has(self, bit: u8) -> bool {
+    pub(crate) fn has(self, bit: u16) -> bool {
         self.0 & bit != 0
     }
 }
@@ -222,6 +233,8 @@ pub struct Context {
     /// up their connections, not the places of an operation.
     pub(crate) limit: Option<Arc<Gradient>>,
     pub(crate) place: Option<Place>,
+    /// What the client is told of its rate limits.
+    pub(crate) rates: String,
     pub(crate) scoped: Vec<(Key, Instance)>,
 }
 

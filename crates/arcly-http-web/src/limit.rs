@@ -1,6 +1,7 @@
 //! How much is taken on at a time, and how often.
 
 mod gradient;
+mod rate;
 
 use arcly_http_core::observe::{Counter, Metrics};
 use arcly_http_core::problem::{Problem, kinds};
@@ -8,6 +9,8 @@ use http::HeaderValue;
 use http::header::RETRY_AFTER;
 
 pub(crate) use gradient::{Gradient, Place};
+pub use rate::{Per, RateLimit};
+pub(crate) use rate::{Rated, Rates};
 
 /// Bounds of the limit of each operation that follows its latency: see
 /// [`crate::app::LaunchConfig::adaptive`].

@@ -5,10 +5,12 @@
 //! | 1 admission | connections: the server; requests in all: `Admission`; of one operation: `Route::run`, with a body when that is read |
 //! | 2 request id, trace | `begin` |
 //! | 3 match | `begin` |
-//! | 4 cheap refusals: declared size, content type, accept | `Route::refuse_early` |
+//! | CORS: preflights | `cors`, before anything else is looked at |
+//! | 4 cheap refusals: other sites, declared size, content type, accept | `Route::refuse_early` |
 //! | 5 credentials | `identify::authenticate` |
 //! | 6 access rule, then guards | `identify::decide`, `Route::run` |
-//! | 7 rate limits, 8 idempotency and cache | their place is between 6 and 9 |
+//! | 7 rate limits: of addresses before 5, of callers after the access rule | `Rates` |
+//! | 8 idempotency and cache | their place is between 7 and 9 |
 //! | tower layers, interceptors | `Route::run` |
 //! | 9 body, parse, validate | the handler's arguments |
 //! | 10 transaction | an argument, after all others are valid |
@@ -16,6 +18,8 @@
 //! | 12 commit | with the transaction |
 //! | 13 errors, headers, log; also after a panic | `Ending` |
 
+mod cors;
+mod cross_site;
 mod identify;
 mod layered;
 mod render;
@@ -42,12 +46,15 @@ use http_body::Body as _;
 use crate::context::{Params, Seen, too_large};
 use crate::docs::Docs;
 use crate::endpoint::{Called, Endpoint};
-use crate::limit::{Admission, Gradient, overloaded};
+use crate::limit::{Admission, Gradient, Rates, overloaded};
 use crate::route::{Found, Mounted, Table, accept_of, accepts, matches_type};
 use crate::serve::{Network, client_address};
 use crate::stage::{AnyFilter, AnyGuard, AnyInterceptor, LayerService, Next};
 use crate::{Body, Context, Head, Response};
 
+pub use cors::Cors;
+pub(crate) use cors::Rule;
+pub(crate) use cross_site::changes_things;
 pub(crate) use layered::apply_layers;
 pub(crate) use render::problem as render_problem;
 
@@ -67,6 +74,9 @@ pub(crate) struct Runtime {
     pub(crate) deadline: Option<Duration>,
     pub(crate) deadlines_exceeded: Counter,
     pub(crate) admission: Admission,
+    /// Of what no declared route answers.
+    pub(crate) cors: Option<Arc<Rule>>,
+    pub(crate) csrf: bool,
     /// Headers that every response gets, unless it has its own.
     pub(crate) security_headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) trusted_proxies: Vec<Network>,
@@ -88,6 +98,9 @@ pub(crate) struct Route {
     pub(crate) metrics: Arc<OperationMetrics>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) in_flight: Option<Arc<Gradient>>,
+    pub(crate) rates: Option<Rates>,
+    pub(crate) cors: Option<Arc<Rule>>,
+    pub(crate) refuses_cross_site: bool,
 }
 
 /// What tower layers, if there are any, go around.
@@ -157,7 +170,13 @@ pub(crate) fn begin(
         is_admitted: true,
         limit: None,
         place: None,
+        rates: String::new(),
         scoped: vec![],
+    };
+    let preflight = if context.head.method == Method::OPTIONS {
+        cors::preflight(runtime, &mut context.head)
+    } else {
+        None
     };
     let (route, params) = match runtime.table.find(&context.head) {
         Found::Route(route, params) => (Some(route), params),
@@ -174,6 +193,12 @@ pub(crate) fn begin(
         deadline.map(|limit| Budget::since(Arc::clone(&runtime.clock), begun, limit));
     let mut ending = Ending::new(Arc::clone(runtime), route.cloned(), &context.head, begun);
     context.is_admitted = ending.is_admitted;
+    if let Some((response, told)) = preflight.filter(|_| ending.is_admitted) {
+        ending.cors = told;
+        return Answer::Ready(Some(ending.end(Ok(response))));
+    }
+    let rule = route.map_or(runtime.cors.as_ref(), |route| route.cors.as_ref());
+    ending.cors = rule.map(|rule| cors::Told::new(rule, &context.head));
     match route {
         Some(route) if route.answers_at_once(runtime, &context.head) => {
             let budget = context.head.budget.clone();
@@ -311,6 +336,7 @@ struct Ending {
     uri: Option<Uri>,
     request_id: RequestId,
     is_admitted: bool,
+    cors: Option<cors::Told>,
     has_ended: bool,
 }
 
@@ -352,6 +378,7 @@ impl Ending {
             scene: Scene { span, identity: Some(identity) },
             uri: is_shown.then(|| head.uri.clone()),
             request_id: head.request_id,
+            cors: None,
             has_ended: false,
         }
     }
@@ -366,6 +393,9 @@ impl Ending {
         let status = response.status().as_u16();
         self.count(status);
         render::sign(&mut response, &self.request_id, &self.runtime.security_headers);
+        if let Some(told) = &self.cors {
+            told.sign(response.headers_mut());
+        }
         if self.method == Method::HEAD { render::without_body(response) } else { response }
     }
 
@@ -476,7 +506,7 @@ impl Route {
     }
 
     async fn answer(&self, runtime: &Runtime, context: &mut Context) -> Response {
-        let response = match self.run(runtime, context).await {
+        let mut response = match self.run(runtime, context).await {
             Ok(response) => response,
             Err(problem) if self.core.filters.is_empty() => {
                 render::unfiltered(&problem, &context.head)
@@ -485,6 +515,9 @@ impl Route {
                 Box::pin(render::filtered(problem, &context.head, &self.core.filters)).await
             }
         };
+        if let Some(rates) = &self.rates {
+            rates.sign(&context.rates, response.headers_mut());
+        }
         self.sign(runtime, response)
     }
 
@@ -507,10 +540,16 @@ impl Route {
                 context.take_place()?;
             }
         }
+        if let Some(rates) = &self.rates {
+            Box::pin(rates.take(&context.head, false, &mut context.rates)).await?;
+        }
         let head = &mut context.head;
         if head.seen.has(Seen::AUTHORIZATION) || is_protected(&self.fact.access) {
             Box::pin(identify::authenticate(runtime, head, &self.fact.access)).await?;
             identify::decide(&self.fact.access, head)?;
+        }
+        if let Some(rates) = &self.rates {
+            Box::pin(rates.take(&context.head, true, &mut context.rates)).await?;
         }
         for guard in &self.guards {
             guard.check(&context.head).await?;
@@ -525,6 +564,9 @@ impl Route {
     fn refuse_early(&self, context: &Context) -> Result<(), Problem> {
         if !context.is_admitted {
             return Err(overloaded());
+        }
+        if self.refuses_cross_site {
+            cross_site::refuse(&context.head, self.cors.as_deref())?;
         }
         let Head { headers, seen, .. } = &context.head;
         if seen.has(Seen::CONTENT_LENGTH)
@@ -572,6 +614,9 @@ async fn serve_mounted(
     context: &mut Context,
 ) -> Result<Response, Problem> {
     use tower::ServiceExt as _;
+    if runtime.csrf && changes_things(&context.head.method) {
+        cross_site::refuse(&context.head, runtime.cors.as_deref())?;
+    }
     identify::authenticate(runtime, &mut context.head, &mounted.access).await?;
     identify::decide(&mounted.access, &context.head)?;
     let mut request = http::Request::new(context.take_body());

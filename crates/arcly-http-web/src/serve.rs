@@ -21,6 +21,7 @@ use futures_util::future::join_all;
 
 use connection::{Accepted, Target};
 use limit::Places;
+pub(crate) use limit::network;
 use listener::Transport;
 pub use listener::{Address, Listener};
 pub(crate) use meter::OpenRequest;

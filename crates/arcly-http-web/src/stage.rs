@@ -17,6 +17,8 @@ use tower::{Layer, Service};
 
 use crate::argument::{BindError, Binder};
 use crate::endpoint::Endpoint;
+use crate::limit::{RateLimit, Rated};
+use crate::pipeline::Cors;
 use crate::{Body, Context, Head, Response};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -171,12 +173,30 @@ type Stage<T> = (Bind<T>, fn(&mut Operation));
 pub(crate) struct Settings {
     /// `Some(None)`: no deadline at all.
     pub(crate) deadline: Option<Option<Duration>>,
+    /// As written; each level names its own before levels are joined.
+    rate_limits: Vec<RateLimit>,
+    pub(crate) rated: Vec<Rated>,
+    pub(crate) rate_cost: Option<u32>,
+    /// `Some(None)`: none at all.
+    pub(crate) cors: Option<Option<Cors>>,
+    pub(crate) csrf: Option<bool>,
 }
 
 impl Settings {
     fn around(&self, inner: &Self) -> Self {
-        Self { deadline: inner.deadline.or(self.deadline) }
+        Self {
+            deadline: inner.deadline.or(self.deadline),
+            rate_limits: vec![],
+            rated: join(&self.rated, &inner.rated),
+            rate_cost: inner.rate_cost.or(self.rate_cost),
+            cors: inner.cors.as_ref().or(self.cors.as_ref()).cloned(),
+            csrf: inner.csrf.or(self.csrf),
+        }
     }
+}
+
+fn join<T: Clone>(outer: &[T], inner: &[T]) -> Vec<T> {
+    outer.iter().chain(inner).cloned().collect()
 }
 
 /// The guards, interceptors, filters, layers and settings of one level.
@@ -254,12 +274,43 @@ impl Stages {
         self
     }
 
+    /// Adds a rate limit, which all operations below this level share.
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.settings.rate_limits.push(limit);
+        self
+    }
+
+    /// How much of its limits a request uses. Default 1.
+    #[must_use]
+    pub fn rate_cost(mut self, cost: u32) -> Self {
+        self.settings.rate_cost = Some(cost);
+        self
+    }
+
+    /// Lets pages of other origins call the operations; `None`: no page.
+    #[must_use]
+    pub fn cors(mut self, cors: Option<Cors>) -> Self {
+        self.settings.cors = Some(cors);
+        self
+    }
+
+    /// Whether requests that pages of other origins cause are refused.
+    #[must_use]
+    pub fn csrf(mut self, is_refused: bool) -> Self {
+        self.settings.csrf = Some(is_refused);
+        self
+    }
+
+    /// Names what is counted under this level, `place` for us, `level` for clients.
+    pub(crate) fn named(mut self, level: &str, place: &str) -> Self {
+        self.settings.rated = Rated::all(&self.settings.rate_limits, level, place);
+        self
+    }
+
     /// This level around another one.
     #[must_use]
     pub(crate) fn around(&self, inner: &Self) -> Self {
-        fn join<T: Clone>(outer: &[T], inner: &[T]) -> Vec<T> {
-            outer.iter().chain(inner).cloned().collect()
-        }
         Self {
             guards: join(&self.guards, &inner.guards),
             interceptors: join(&self.interceptors, &inner.interceptors),

@@ -9,7 +9,7 @@ mod logging;
 
 pub use arcly_http_core::access::{self, Access};
 pub use arcly_http_core::{
-    config, contract, di, observe, problem, resilience, scope, task, time, validate,
+    config, contract, di, observe, problem, rate, resilience, scope, task, time, validate,
 };
 #[cfg(feature = "sqlite")]
 pub use arcly_http_data as data;
@@ -62,6 +62,7 @@ pub mod __rt {
     };
     pub use arcly_http_core::{config, problem, validate};
     pub use arcly_http_web::argument::asks;
+    pub use arcly_http_web::limit::{Per, RateLimit};
     pub use arcly_http_web::{
         App, Argument, Binder, Called, Context, Controller, ControllerHttp, HttpRoute, ModuleHttp,
         PathArgument, PathValue, Reply, Stages, build_url, endpoint_of,

@@ -49,7 +49,7 @@ impl Parse for Args {
         while !input.is_empty() {
             let section: syn::Ident = input.parse()?;
             let name = section.to_string();
-            if seen.contains(&name) {
+            if seen.contains(&name) && name != "rate_limit" {
                 return Err(syn::Error::new(
                     section.span(),
                     format!("`{name}` is given twice; write one list"),

@@ -6,7 +6,8 @@ use arcly_http_core::di::LaunchLimits;
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue};
 
-use crate::limit::AdaptiveLimit;
+use crate::limit::{AdaptiveLimit, RateLimit};
+use crate::pipeline::Cors;
 use crate::route::Versioning;
 use crate::serve::Network;
 
@@ -62,6 +63,17 @@ pub struct LaunchConfig {
     /// others are refused with 503 and `retry-after`. Operations that never wait
     /// have none. `None`: no such limits. Default: between 64 and 4,096.
     pub adaptive: Option<AdaptiveLimit>,
+    /// Rate limits of all declared operations together, beside those that modules,
+    /// controllers and routes have. Default: none.
+    pub rate_limits: Vec<RateLimit>,
+    /// Pages of which other origins may call operations and read the answers, unless
+    /// a module, a controller or a route says otherwise. Default: none.
+    pub cors: Option<Cors>,
+    /// Whether requests that change things (all but GET, HEAD, OPTIONS and TRACE) and
+    /// that a page of another origin caused are refused with 403, unless CORS allows
+    /// that origin; `csrf = false` lets them through to a route. Programs that are
+    /// not browsers never notice. Default: yes.
+    pub csrf: bool,
 }
 
 impl Default for LaunchConfig {
@@ -86,6 +98,9 @@ impl Default for LaunchConfig {
             deadline: Some(Duration::from_secs(30)),
             in_flight_max: Some(16_384),
             adaptive: Some(AdaptiveLimit::default()),
+            rate_limits: vec![],
+            cors: None,
+            csrf: true,
         }
     }
 }

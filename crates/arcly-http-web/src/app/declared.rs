@@ -8,16 +8,38 @@ use arcly_http_core::contract::{Contract, Operation, OperationFacts};
 use arcly_http_core::di::{ControllerMeta, FrozenDiContainer, Host};
 use arcly_http_core::observe::{Counter, OperationMetrics};
 use arcly_http_core::problem::kinds;
+use arcly_http_core::rate::RateLimitStore;
 use arcly_http_core::time::Clock;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::LaunchConfig;
 use crate::argument::{BindError, Binder};
 use crate::describe::RouteLine;
-use crate::limit::Gradient;
-use crate::pipeline::{Core, Route, apply_layers, is_protected};
+use crate::limit::{Gradient, Rates};
+use crate::pipeline::{Core, Route, apply_layers, changes_things, is_protected};
 use crate::route::{HttpRoute, Versioning};
 use crate::stage::Stages;
+
+/// What all routes of an application are built with.
+pub(super) struct Common<'a> {
+    pub(super) config: &'a LaunchConfig,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) shed: Counter,
+    pub(super) rates: Arc<dyn RateLimitStore>,
+    pub(super) rate_limited: Counter,
+}
+
+/// Why a route cannot be built.
+pub(super) enum Fault {
+    Bind(BindError),
+    Settings(String),
+}
+
+impl From<BindError> for Fault {
+    fn from(error: BindError) -> Self {
+        Self::Bind(error)
+    }
+}
 
 /// A route with everything around it.
 pub(super) struct Declared {
@@ -102,6 +124,12 @@ impl Declared {
             if config.in_flight_max.is_some() || config.adaptive.is_some() {
                 operation.problem(&kinds::UNAVAILABLE);
             }
+            if self.refuses_cross_site(config) {
+                operation.problem(&kinds::FORBIDDEN);
+            }
+            if !self.stages.settings.rated.is_empty() {
+                Rates::describe(operation);
+            }
             if let Some(limit) = self.deadline(config) {
                 operation.problem(&kinds::TIMEOUT);
                 let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
@@ -109,6 +137,12 @@ impl Declared {
             }
             self.stages.describe(operation);
         })
+    }
+
+    fn refuses_cross_site(&self, config: &LaunchConfig) -> bool {
+        let changes = Method::from_bytes(self.route.fact.method.as_bytes())
+            .is_ok_and(|method| changes_things(&method));
+        changes && self.stages.settings.csrf.unwrap_or(config.csrf)
     }
 
     fn deadline(&self, config: &LaunchConfig) -> Option<Duration> {
@@ -142,11 +176,10 @@ impl Declared {
         &self,
         container: &FrozenDiContainer,
         facts: OperationFacts,
-        config: &LaunchConfig,
         metrics: Arc<OperationMetrics>,
-        clock: Arc<dyn Clock>,
-        shed: Counter,
-    ) -> Result<Route, BindError> {
+        common: &Common<'_>,
+    ) -> Result<Route, Fault> {
+        let config = common.config;
         let fact = self.route.fact;
         let binder = Binder { container, fact };
         let core = Arc::new(Core {
@@ -155,36 +188,52 @@ impl Declared {
                 .interceptors
                 .iter()
                 .map(|(b, _)| b(&binder))
-                .collect::<Result<_, _>>()?,
+                .collect::<Result<_, BindError>>()?,
             filters: self
                 .stages
                 .filters
                 .iter()
                 .map(|(b, _)| b(&binder))
-                .collect::<Result<_, _>>()?,
+                .collect::<Result<_, BindError>>()?,
             endpoint: (self.route.mount)(&binder)?,
         });
+        let settings = &self.stages.settings;
+        let cost = settings.rate_cost.unwrap_or(1);
+        let rates = Rates::new(settings.rated.clone(), cost, &common.rates, &common.rate_limited)
+            .map_err(Fault::Settings)?;
         let is_immediate = matches!(fact.access, Access::Public)
             && core.endpoint.is_immediate()
             && core.interceptors.is_empty()
             && core.filters.is_empty()
             && self.stages.guards.is_empty()
-            && self.stages.layers.is_empty();
+            && self.stages.layers.is_empty()
+            && rates.is_none();
         Ok(Route {
             is_immediate,
             deadline: self.deadline(config),
+            rates,
+            cors: match settings.cors.as_ref().unwrap_or(&config.cors) {
+                Some(cors) => Some(cors.compile().map_err(Fault::Settings)?),
+                None => None,
+            },
+            refuses_cross_site: self.refuses_cross_site(config),
             // What never waits is done before it could be too much.
-            in_flight: config
-                .adaptive
-                .filter(|_| !is_immediate)
-                .map(|bounds| Arc::new(Gradient::new(bounds, clock, shed))),
+            in_flight: config.adaptive.filter(|_| !is_immediate).map(|bounds| {
+                let (clock, shed) = (Arc::clone(&common.clock), common.shed.clone());
+                Arc::new(Gradient::new(bounds, clock, shed))
+            }),
             metrics,
             fact,
             body_limit: self.route.body_limit.unwrap_or(config.body_limit),
             consumes: facts.consumes,
             produces: facts.produces,
             headers: retirement(&self.route),
-            guards: self.stages.guards.iter().map(|(b, _)| b(&binder)).collect::<Result<_, _>>()?,
+            guards: self
+                .stages
+                .guards
+                .iter()
+                .map(|(b, _)| b(&binder))
+                .collect::<Result<_, BindError>>()?,
             layered: apply_layers(&core, &self.stages.layers),
             core,
         })

@@ -49,6 +49,7 @@ pub(super) async fn call(
         is_admitted: true,
         limit: context.limit.take(),
         place: context.place.take(),
+        rates: String::new(),
         scoped: std::mem::take(&mut context.scoped),
     };
     let mut rest = rest;

@@ -50,7 +50,7 @@ impl Places {
 }
 
 /// One client often has a whole /64 of IPv6 to itself, so that counts as one address.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -45,6 +45,42 @@ impl Users {
         Json(1)
     }
 
+    #[get("/rate", rate_limit("100 a minute", per = address))]
+    #[public]
+    fn rate(&self) -> Json<u32> {
+        Json(1)
+    }
+
+    #[get("/per", rate_limit("100/min", per = adress))]
+    #[public]
+    fn per(&self) -> Json<u32> {
+        Json(1)
+    }
+
+    #[get("/anybody", rate_limit("100/min"))]
+    #[public]
+    fn anybody(&self) -> Json<u32> {
+        Json(1)
+    }
+
+    #[get("/cost", rate_cost = 0)]
+    #[public]
+    fn cost(&self) -> Json<u32> {
+        Json(1)
+    }
+
+    #[get("/cors", cors = "https://shop.example")]
+    #[public]
+    fn cors(&self) -> Json<u32> {
+        Json(1)
+    }
+
+    #[post("/csrf", csrf = off)]
+    #[public]
+    fn csrf(&self) -> Json<u32> {
+        Json(1)
+    }
+
     #[get("/twice", deadline = "1s", deadline = None)]
     #[public]
     fn twice(&self) -> Json<u32> {
