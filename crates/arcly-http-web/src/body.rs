@@ -56,6 +56,15 @@ impl Body {
         ))
     }
 
+    /// Whether reading it took time, so far as is known.
+    pub(crate) fn has_waited(&self) -> bool {
+        match &self.inner {
+            Inner::Empty | Inner::Full(_) => false,
+            Inner::Incoming(_, patience) => !patience.waited.is_zero(),
+            Inner::Boxed(_) => true,
+        }
+    }
+
     /// No bytes at all.
     #[must_use]
     pub const fn empty() -> Self {

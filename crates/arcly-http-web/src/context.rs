@@ -227,6 +227,8 @@ pub struct Context {
     pub head: Head,
     pub(crate) body: Option<Body>,
     pub(crate) body_limit: u64,
+    /// On the application's clock.
+    pub(crate) begun: Duration,
     /// Whether there are not too many requests in all.
     pub(crate) is_admitted: bool,
     /// Where a place is to be taken once the body is there. Slow clients are to use
@@ -266,10 +268,10 @@ impl Context {
     /// Dropping the future loses what was read.
     pub async fn read_body(&mut self) -> Result<Bytes, Problem> {
         let limit = usize::try_from(self.body_limit).unwrap_or(usize::MAX);
-        let body = Limited::new(self.take_body(), limit);
-        match body.collect().await {
+        let mut body = self.take_body();
+        match Limited::new(&mut body, limit).collect().await {
             Ok(collected) => {
-                self.take_place()?;
+                self.take_place(body.has_waited())?;
                 Ok(collected.to_bytes())
             }
             Err(error) if error.is::<LengthLimitError>() => Err(too_large(self.body_limit)),
@@ -280,18 +282,20 @@ impl Context {
         }
     }
 
-    /// Takes a place among the work of the operation, if that is limited.
-    pub(crate) fn take_place(&mut self) -> Result<(), Problem> {
+    /// Takes a place among the work of the operation, if that is limited. Work that
+    /// had to wait for its body begins now.
+    pub(crate) fn take_place(&mut self, has_waited: bool) -> Result<(), Problem> {
         if let Some(limit) = self.limit.take() {
-            self.place = Some(Place::take(limit)?);
+            let begun = (!has_waited).then_some(self.begun);
+            self.place = Some(Place::take(limit, begun)?);
         }
         Ok(())
     }
 
     /// The work has been done, or took too long.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self, now: Duration) {
         if let Some(place) = self.place.take() {
-            place.finish();
+            place.finish(now);
         }
     }
 

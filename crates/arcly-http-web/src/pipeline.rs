@@ -108,6 +108,7 @@ pub(crate) struct Core {
     pub(crate) interceptors: Vec<Arc<dyn AnyInterceptor>>,
     pub(crate) filters: Vec<Arc<dyn AnyFilter>>,
     pub(crate) endpoint: Box<dyn Endpoint>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// The answer to one request: there already, or on its way.
@@ -142,6 +143,7 @@ pub(crate) fn begin(
     seen: Seen,
     peer: Option<SocketAddr>,
 ) -> Answer {
+    let begun = runtime.clock.elapsed();
     let (parts, body) = request.into_parts();
     let client = peer.map(|peer| match runtime.trusted_proxies.as_slice() {
         [] => peer.ip(),
@@ -167,6 +169,7 @@ pub(crate) fn begin(
         },
         body: Some(body),
         body_limit: 0,
+        begun,
         is_admitted: true,
         limit: None,
         place: None,
@@ -187,7 +190,6 @@ pub(crate) fn begin(
         context.head.fact = Some(route.fact);
         context.body_limit = route.body_limit;
     }
-    let begun = runtime.clock.elapsed();
     let deadline = route.map_or(runtime.deadline, |route| route.deadline);
     context.head.budget =
         deadline.map(|limit| Budget::since(Arc::clone(&runtime.clock), begun, limit));
@@ -269,7 +271,9 @@ async fn later(mut context: Box<Context>, mut ending: Ending) -> Response {
         });
         in_time(&mut ending.scene, budget.as_ref(), work).await
     };
-    context.finish();
+    let now = ending.runtime.clock.elapsed();
+    context.finish(now);
+    ending.ended = Some(now);
     let outcome = match outcome {
         Some(outcome) => outcome,
         None => Box::pin(give_up(&mut ending, &context.head)).await,
@@ -331,6 +335,8 @@ struct Ending {
     method: Method,
     /// On the application's clock.
     begun: Duration,
+    /// If it is known already, so that the clock is not asked twice.
+    ended: Option<Duration>,
     scene: Scene,
     /// What the access log shows, if anybody reads it.
     uri: Option<Uri>,
@@ -375,6 +381,7 @@ impl Ending {
             route,
             method: head.method.clone(),
             begun,
+            ended: None,
             scene: Scene { span, identity: Some(identity) },
             uri: is_shown.then(|| head.uri.clone()),
             request_id: head.request_id,
@@ -401,7 +408,8 @@ impl Ending {
 
     fn count(&mut self, status: u16) {
         self.has_ended = true;
-        let took = self.runtime.clock.elapsed().saturating_sub(self.begun);
+        let ended = self.ended.unwrap_or_else(|| self.runtime.clock.elapsed());
+        let took = ended.saturating_sub(self.begun);
         if !self.scene.span.is_disabled() {
             self.scene.span.record("status", status);
         }
@@ -537,7 +545,7 @@ impl Route {
         if let Some(limit) = &self.in_flight {
             context.limit = Some(Arc::clone(limit));
             if context.body.as_ref().is_none_or(|body| body.is_end_stream()) {
-                context.take_place()?;
+                context.take_place(false)?;
             }
         }
         if let Some(rates) = &self.rates {

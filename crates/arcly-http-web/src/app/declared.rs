@@ -196,6 +196,7 @@ impl Declared {
                 .map(|(b, _)| b(&binder))
                 .collect::<Result<_, BindError>>()?,
             endpoint: (self.route.mount)(&binder)?,
+            clock: Arc::clone(&common.clock),
         });
         let settings = &self.stages.settings;
         let cost = settings.rate_cost.unwrap_or(1);

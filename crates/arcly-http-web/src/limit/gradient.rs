@@ -124,22 +124,21 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Takes a place.
+    /// Takes a place for work that begins now, if it has not `begun` just before.
     ///
     /// # Errors
     /// 503 when there is none.
-    pub(crate) fn take(gradient: Arc<Gradient>) -> Result<Self, Problem> {
+    pub(crate) fn take(gradient: Arc<Gradient>, begun: Option<Duration>) -> Result<Self, Problem> {
         if !gradient.enter() {
             return Err(overloaded());
         }
-        let entered = gradient.clock.elapsed();
+        let entered = begun.unwrap_or_else(|| gradient.clock.elapsed());
         Ok(Self { gradient, entered })
     }
 
     /// The work has been done, or was given up for taking too long: it says how long
     /// work takes at present. A place that is only dropped says nothing.
-    pub(crate) fn finish(self) {
-        let now = self.gradient.clock.elapsed();
+    pub(crate) fn finish(self, now: Duration) {
         self.gradient.note(now, now.saturating_sub(self.entered));
     }
 }
@@ -200,9 +199,9 @@ mod tests {
         let end = clock.elapsed() + Duration::from_secs(seconds);
         while clock.elapsed() < end {
             let places: Vec<Place> =
-                std::iter::from_fn(|| Place::take(Arc::clone(gradient)).ok()).collect();
+                std::iter::from_fn(|| Place::take(Arc::clone(gradient), None).ok()).collect();
             clock.advance(took);
-            places.into_iter().for_each(Place::finish);
+            places.into_iter().for_each(|place| place.finish(clock.elapsed()));
         }
         gradient.limit.load(Relaxed)
     }
@@ -221,9 +220,9 @@ mod tests {
     fn a_limit_that_is_not_reached_stays() {
         let (gradient, clock) = gradient(BOUNDS);
         for millis in 1..2000 {
-            let place = Place::take(Arc::clone(&gradient)).unwrap();
+            let place = Place::take(Arc::clone(&gradient), None).unwrap();
             clock.advance(Duration::from_millis(millis));
-            place.finish();
+            place.finish(clock.elapsed());
         }
         assert_eq!(gradient.limit.load(Relaxed), 20);
     }
@@ -231,11 +230,11 @@ mod tests {
     #[test]
     fn places_come_back_whatever_becomes_of_the_work() {
         let (gradient, _clock) = gradient(AdaptiveLimit { min: 1, initial: 1, max: 1 });
-        let place = Place::take(Arc::clone(&gradient)).unwrap();
-        assert!(Place::take(Arc::clone(&gradient)).is_err());
+        let place = Place::take(Arc::clone(&gradient), None).unwrap();
+        assert!(Place::take(Arc::clone(&gradient), None).is_err());
         assert_eq!(gradient.refused.get(), 1);
         drop(place);
-        assert!(Place::take(Arc::clone(&gradient)).is_ok());
+        assert!(Place::take(Arc::clone(&gradient), None).is_ok());
         assert_eq!(gradient.window.requests.load(Relaxed), 0);
     }
 }

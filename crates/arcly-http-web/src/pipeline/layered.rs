@@ -46,6 +46,7 @@ pub(super) async fn call(
         head: render::shallow(head),
         body: None,
         body_limit: context.body_limit,
+        begun: context.begun,
         is_admitted: true,
         limit: context.limit.take(),
         place: context.place.take(),
@@ -84,7 +85,7 @@ async fn unpack(core: &Core, request: http::Request<Body>) -> Response {
     context.head.headers = parts.headers;
     context.head.extensions = parts.extensions;
     let result = core.run(&mut context).await;
-    context.finish();
+    context.finish(core.clock.elapsed());
     match result {
         Ok(response) => response,
         Err(problem) => render::filtered(problem, &context.head, &core.filters).await,
