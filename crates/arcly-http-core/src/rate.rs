@@ -84,9 +84,11 @@ impl Quota {
         let is_admitted = used <= self.period;
         let used_now = if is_admitted { used } else { used_before };
         let left = self.period.saturating_sub(used_now);
+        // Nanoseconds are rounded down, which may come to a little more than there is.
+        let remaining = u32::try_from(left.as_nanos() / each.as_nanos()).unwrap_or(u32::MAX);
         let verdict = Verdict {
             is_admitted,
-            remaining: u32::try_from(left.as_nanos() / each.as_nanos()).unwrap_or(u32::MAX),
+            remaining: remaining.min(self.count),
             reset: used_now,
             retry_after: used.saturating_sub(self.period),
         };

@@ -33,6 +33,21 @@ pub enum Per {
 
 /// How often an operation may be called. All operations below the level that says
 /// it share it.
+///
+/// `rate_limit("100/min", per = principal)` on a route, a controller or a module is
+/// the same as this, which is for all operations:
+///
+/// ```
+/// use std::time::Duration;
+/// use arcly_http_web::App;
+/// use arcly_http_web::limit::{Per, RateLimit};
+///
+/// fn limited(app: App) -> App {
+///     let limit = RateLimit::new(100, Duration::from_secs(60), Per::Principal);
+///     app.configure(|config| config.rate_limits.push(limit))
+/// }
+/// # let _ = limited;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     quota: Quota,
