@@ -49,7 +49,9 @@ pub(super) async fn call(
         begun: context.begun,
         is_admitted: true,
         limit: context.limit.take(),
-        place: context.place.take(),
+        // A place that is taken already stays outside: the request may be given up
+        // in here, which is said of it then.
+        place: None,
         rates: String::new(),
         scoped: std::mem::take(&mut context.scoped),
     };

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arcly_http::App;
 use arcly_http::prelude::*;
+use arcly_http::time::{ManualClock, SystemClock};
 use arcly_http::web::app::LaunchConfig;
 use arcly_http::web::limit::AdaptiveLimit;
 use arcly_http::web::{Body, Context, reply::Response};
@@ -36,6 +38,13 @@ impl Work {
         "done"
     }
 
+    #[get("/layered", layers(same))]
+    #[public]
+    async fn layered(&self) -> &'static str {
+        self.gate.open.notified().await;
+        "done"
+    }
+
     #[get("/other", guards(Slowly), interceptors(Slow))]
     #[public]
     async fn other(&self) -> &'static str {
@@ -55,6 +64,15 @@ impl Work {
     fn at_once(&self) -> &'static str {
         "at once"
     }
+}
+
+fn same() -> tower::layer::util::Identity {
+    tower::layer::util::Identity::new()
+}
+
+#[provider]
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
 }
 
 #[derive(Injectable)]
@@ -90,7 +108,7 @@ impl Interceptor for Slow {
     }
 }
 
-#[module(root, providers(Gate, Shape, Slowly, Slow), controllers(Work))]
+#[module(root, providers(Gate, Shape, Slowly, Slow, clock), controllers(Work))]
 struct WorkModule;
 
 fn one_of_each(config: &mut LaunchConfig) {
@@ -201,4 +219,48 @@ async fn limits_can_be_taken_away() {
     assert!(responses["503"].is_null() && responses["504"].is_null(), "{responses}");
     let app = Arc::new(app);
     app.get("/work/other").send().await.expect(200);
+}
+
+/// Asks twenty times at once; says how many found a place.
+async fn load(app: &TestApp, clock: &ManualClock, path: &str, took: Duration) -> usize {
+    let mut running = vec![];
+    for _ in 0..20 {
+        let mut request = Box::pin(app.get(path).send());
+        if futures_util::poll!(request.as_mut()).is_pending() {
+            running.push(request);
+        }
+    }
+    let count = running.len();
+    clock.advance(took);
+    if took < Duration::from_secs(1) {
+        app.provider::<Gate>().open.notify_waiters();
+    }
+    for request in running {
+        request.await;
+    }
+    count
+}
+
+/// Work that is given up for taking too long says how long work takes.
+#[tokio::test]
+async fn an_operation_whose_time_is_over_gets_fewer_places() {
+    for path in ["/work", "/work/layered"] {
+        let clock = Arc::new(ManualClock::default());
+        let configure = |config: &mut LaunchConfig| {
+            let mut limit = AdaptiveLimit::default();
+            (limit.min, limit.initial, limit.max) = (1, 20, 20);
+            config.adaptive = Some(limit);
+        };
+        let builder = TestApp::builder::<WorkModule>().manual_clock(&clock);
+        let app = builder.map(|app| app.configure(configure)).launch().await.unwrap();
+        for _ in 0..100 {
+            assert_eq!(load(&app, &clock, path, Duration::from_millis(50)).await, 20, "{path}");
+        }
+        for _ in 0..5 {
+            load(&app, &clock, path, Duration::from_secs(31)).await;
+        }
+        let places = load(&app, &clock, path, Duration::from_millis(50)).await;
+        assert!(places < 20, "{path}");
+        app.finish().await;
+    }
 }
