@@ -59,6 +59,9 @@ pub(crate) enum StoreError {
     #[error("the user no longer exists")]
     #[problem(status = 401)]
     UserGone,
+    #[error("the database is busy; try again soon")]
+    #[problem(status = 503)]
+    Unavailable(#[source] DataError),
     /// The cause goes to the log.
     #[error("storage failed")]
     #[problem(internal)]
@@ -77,6 +80,7 @@ impl From<DataError> for StoreError {
             // Whatever else a row refers to is looked up in the same transaction, so
             // that the one who asks is missing: a token outlives its user.
             DataError::ForeignKeyViolation { .. } => Self::UserGone,
+            other if other.is_transient() => Self::Unavailable(other),
             other => Self::Failed(other.into()),
         }
     }
@@ -85,3 +89,21 @@ impl From<DataError> for StoreError {
 /// Makes the filter available to the root module.
 #[module(global, providers(ConduitErrors), exports(ConduitErrors))]
 pub(crate) struct ErrorModule;
+
+#[cfg(test)]
+mod tests {
+    use arcly_http::problem::IntoProblem as _;
+
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_later_is_not_a_fault_of_ours() {
+        for (error, status) in [
+            (sqlx::Error::PoolTimedOut, 503),
+            (sqlx::Error::PoolClosed, 503),
+            (sqlx::Error::ColumnNotFound("x".into()), 500),
+        ] {
+            assert_eq!(StoreError::from(error).into_problem().status(), status);
+        }
+    }
+}

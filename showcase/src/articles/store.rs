@@ -1,5 +1,7 @@
 //! Articles in the database.
 
+use std::collections::HashSet;
+
 use arcly_http::data::DataError;
 use arcly_http::prelude::*;
 use sqlx::sqlite::SqliteRow;
@@ -129,6 +131,8 @@ async fn free_slug(
     .bind(except)
     .fetch_all(db)
     .await?;
+    // Many articles may have one title, and meanwhile nobody else writes.
+    let taken: HashSet<String> = taken.into_iter().collect();
     if base != NO_SLUG && !taken.contains(&base) {
         return Ok(base);
     }
