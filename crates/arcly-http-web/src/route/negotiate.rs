@@ -7,6 +7,10 @@ use http::header::ACCEPT;
 
 /// What `Accept` says. Several lines are one list (RFC 9110, section 5.3).
 pub(crate) fn accept_of(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    if headers.len() == headers.keys_len() {
+        // No header has several lines.
+        return headers.get(ACCEPT)?.to_str().ok().map(Cow::Borrowed);
+    }
     let mut lines = headers.get_all(ACCEPT).iter();
     let first = lines.next()?.to_str().ok()?;
     let mut accept = Cow::Borrowed(first);

@@ -136,8 +136,14 @@ pub(super) fn refuse(request: &http::Request<Body>, seen: Seen) -> Result<(), Pr
     if is_star && request.method() != Method::OPTIONS {
         return Err(refused("the target `*` is for OPTIONS"));
     }
-    let mut hosts = headers.get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
+    // Where no header has several lines, one look-up finds the only one.
+    let hosts = if headers.len() == headers.keys_len() {
+        (headers.get(HOST), None)
+    } else {
+        let mut hosts = headers.get_all(HOST).iter();
+        (hosts.next(), hosts.next())
+    };
+    let host = match hosts {
         (Some(host), None) => host.as_bytes(),
         // HTTP/2 names the host in `:authority`; HTTP/1.0 need not name it.
         (None, _) if uri.authority().is_some() || version <= Version::HTTP_10 => return Ok(()),
@@ -165,6 +171,19 @@ fn is_same(authority: &Authority, host: &[u8]) -> bool {
     authority.as_str().as_bytes().eq_ignore_ascii_case(host)
 }
 
+/// What a name may consist of.
+const HOST_LETTERS: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let it = byte as u8;
+        letters[byte] =
+            it.is_ascii_alphanumeric() || matches!(it, b'-' | b'.' | b'_' | b'~' | b'%');
+        byte += 1;
+    }
+    letters
+};
+
 /// `name`, `name:port`, `[v6]` or `[v6]:port`, in the letters of RFC 3986, section
 /// 3.2.2, without a user.
 fn is_host(host: &[u8]) -> bool {
@@ -186,9 +205,7 @@ fn is_host(host: &[u8]) -> bool {
             (Some(&host[..end]), &host[end..])
         }
     };
-    let is_letter = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%')
-    };
+    let is_letter = |byte: &u8| HOST_LETTERS[usize::from(*byte)];
     if name.is_some_and(|name| name.is_empty() || !name.iter().all(is_letter)) {
         return false;
     }
