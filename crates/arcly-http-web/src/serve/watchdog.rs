@@ -19,8 +19,8 @@ pub(super) struct Limits {
     pub(super) write: Duration,
 }
 
-/// How often a connection that is under suspicion is looked at. Limits are
-/// overrun by this much at most.
+/// How often a connection that is under suspicion is looked at, which is how late a
+/// slow client may be cut. An idle one may stay five times as long.
 const TICK: Duration = Duration::from_secs(1);
 /// Below this many bytes a second, a client that keeps us waiting is too slow.
 pub(crate) const RATE_MIN: u64 = 1024;
