@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 pub use chain::error_chain;
 pub use into::IntoProblem;
 #[doc(hidden)]
-pub use into::merge_kinds;
+pub use into::{kept, merge_kinds, told};
 pub use kind::{MemberDoc, ProblemKind, RESERVED_MEMBERS};
 
 /// Any error that can cross a thread boundary.

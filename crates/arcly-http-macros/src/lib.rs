@@ -134,6 +134,8 @@ pub fn derive_problem(item: TokenStream) -> TokenStream {
 /// The keys are `shop.lines_max` in the file, `SHOP_LINES_MAX` in the environment
 /// and `--shop-lines-max` as a flag; without a section, `lines_max` and so on. A
 /// field without default has to be set, unless it is an `Option`, a `Vec` or a `bool`.
+/// A default that is no value of its type does not compile; where the type is one of your
+/// own, the launch says so.
 ///
 /// On the struct: `#[config(section = "server")]`, `#[config(check = function)]`.
 /// On a field: `default = "..."`, `env = "..."`, `flag = "..."`, `secret` (never
@@ -238,6 +240,9 @@ pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `#[options]`, `#[trace]` or, for any other method,
 /// `#[route("PROPFIND", "/..")]`; and one of `#[public]`, `#[authenticated]`,
 /// `#[can(Action::Of)]`.
+///
+/// A module lists it in `controllers(..)`. One that no module of its crate lists has no
+/// routes and does not compile; `elsewhere` says that only other crates list it.
 #[proc_macro_attribute]
 pub fn controller(args: TokenStream, item: TokenStream) -> TokenStream {
     support::attribute_or_default(args, item, controller::expand)

@@ -61,7 +61,7 @@ pub mod __rt {
         Unqualified, WithHooks, proof, shared,
     };
     pub use arcly_http_core::{config, problem, validate};
-    pub use arcly_http_web::argument::asks;
+    pub use arcly_http_web::argument::asks::{self, Elsewhere};
     pub use arcly_http_web::limit::{Per, RateLimit};
     pub use arcly_http_web::{
         App, Argument, Binder, Called, Context, Controller, ControllerHttp, HttpRoute, ModuleHttp,

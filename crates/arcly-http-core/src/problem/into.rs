@@ -1,6 +1,7 @@
 //! From domain errors to problems.
 
 use std::convert::Infallible;
+use std::error::Error;
 
 use super::{Problem, ProblemKind, kinds};
 
@@ -67,6 +68,32 @@ impl IntoProblem for Infallible {
     fn kinds() -> &'static [&'static ProblemKind] {
         &[]
     }
+}
+
+/// What `#[derive(Problem)]` stands on.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` derives `Problem`, and is no error",
+    label = "add `#[derive(Debug, thiserror::Error)]`, with `#[error(\"..\")]` on each variant",
+    note = "what it says of itself becomes the detail that clients read; it is `Send`, `Sync` and borrows nothing"
+)]
+pub trait Telling: Error + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Error + Send + Sync + 'static> Telling for E {}
+
+/// A problem whose detail is an error's text.
+#[doc(hidden)]
+#[must_use]
+pub fn told<E: Telling>(problem: Problem, error: E) -> Problem {
+    problem.explained_by(error)
+}
+
+/// An error that only the log may read.
+#[doc(hidden)]
+#[must_use]
+pub fn kept<E: Telling>(error: E) -> Problem {
+    Problem::internal(error)
 }
 
 /// Lists of kinds as one list without doubles, in order of appearance.

@@ -28,9 +28,11 @@ pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> Token
     let urls = routes.iter().map(|route| url(args, route));
     let stage_list = stages(&args.common.stages);
     let asks = asks(routes);
+    let listed = (!args.elsewhere).then(|| listed(controller));
     quote! {
         #item
         #asks
+        #listed
         const _: () = {
             #(#types)*
             static ROUTES: [#rt::RouteFact; #count] = [#(#facts),*];
@@ -53,6 +55,24 @@ pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> Token
         #[allow(dead_code, reason = "not every route is linked to")]
         impl #controller {
             #(#urls)*
+        }
+    }
+}
+
+/// A constant that modules use where they list the controller (see `module::expand`).
+/// The compiler says so where nobody does: it would have no routes.
+fn listed(controller: &syn::Type) -> TokenStream {
+    let span = controller.span();
+    let reason = "no module lists this controller, so it has no routes: add it to \
+                  `controllers(..)` of a module (`providers(..)` would not do), or write \
+                  `#[controller(\"..\", elsewhere)]` if only other crates list it";
+    // As if the user had written it: of what macros write, the compiler says no such thing.
+    let constant = quote_spanned!(span=> pub(crate) const LISTED_IN_A_MODULE: () = (););
+    quote! {
+        impl #controller {
+            #[doc(hidden)]
+            #[deny(dead_code, reason = #reason)]
+            #constant
         }
     }
 }
@@ -93,6 +113,10 @@ fn asks(routes: &[Route]) -> TokenStream {
             asks.push(quote_spanned!(inner.span()=> #rt::asks::Checked<#inner>));
         }
     }
+    for sent in routes.iter().filter_map(|route| sent_as_json(&route.reply)) {
+        let rt = rt_at(sent.span());
+        asks.push(quote_spanned!(sent.span()=> #rt::asks::Sent<#sent>));
+    }
     if asks.is_empty() {
         return TokenStream::new();
     }
@@ -104,15 +128,28 @@ fn asks(routes: &[Route]) -> TokenStream {
     }
 }
 
+/// What a reply sends as JSON: the `T` of `Json<T>`, `Result<Created<Json<T>>, E>`.
+fn sent_as_json(reply: &syn::Type) -> Option<&syn::Type> {
+    let (kind, inner) = first_of(reply)?;
+    if kind == "Json" { Some(inner) } else { sent_as_json(inner) }
+}
+
 /// `Kind<T>` as `(Kind, T)`.
 fn wrapped(ty: &syn::Type) -> Option<(&syn::Ident, &syn::Type)> {
+    let syn::Type::Path(path) = ty else { return None };
+    match &path.path.segments.last()?.arguments {
+        syn::PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => first_of(ty),
+        _ => None,
+    }
+}
+
+/// `Kind<T, ..>` as `(Kind, T)`.
+pub(super) fn first_of(ty: &syn::Type) -> Option<(&syn::Ident, &syn::Type)> {
     let syn::Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
     let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
     match arguments.args.first()? {
-        syn::GenericArgument::Type(inner) if arguments.args.len() == 1 => {
-            Some((&last.ident, inner))
-        }
+        syn::GenericArgument::Type(inner) => Some((&last.ident, inner)),
         _ => None,
     }
 }

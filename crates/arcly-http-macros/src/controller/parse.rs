@@ -14,6 +14,8 @@ pub(crate) struct Args {
     pub(crate) prefix: Option<LitStr>,
     pub(crate) common: Common,
     pub(crate) host: Option<LitStr>,
+    /// No module of this crate has to list it.
+    pub(crate) elsewhere: bool,
 }
 
 /// Settings that a controller and a route share.
@@ -67,11 +69,13 @@ impl Parse for Args {
             }
             if text == "host" {
                 args.host = Some(value(input)?);
+            } else if text == "elsewhere" {
+                args.elsewhere = true;
             } else if !args.common.take(&text, input)? {
                 return Err(syn::Error::new(
                     name.span(),
                     format!(
-                        "unknown setting `{text}`\n       expected one of: tags, host, version, deprecated, sunset, body_limit, {NAMES}"
+                        "unknown setting `{text}`\n       expected one of: tags, host, elsewhere, version, deprecated, sunset, body_limit, {NAMES}"
                     ),
                 ));
             }

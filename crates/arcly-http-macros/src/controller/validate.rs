@@ -3,6 +3,7 @@
 use quote::ToTokens;
 use syn::LitStr;
 
+use super::expand::first_of;
 use super::parse::{Args, Route, Rule};
 use crate::support::Errors;
 
@@ -174,6 +175,13 @@ fn check_arguments(route: &Route, errors: &mut Errors) {
     let mut reads_body = false;
     for argument in &route.arguments {
         let kind = kind_of(&argument.ty);
+        if let Some((kind, single)) = single_value(&argument.ty) {
+            let (name, ty) = (&argument.name, single.to_token_stream());
+            errors.at(
+                single,
+                format!("`{kind}` is read into a struct, whose fields are the parameters' names: `struct Parameters {{ {name}: {ty} }}`"),
+            );
+        }
         if matches!(kind.as_deref(), Some("Json" | "Form" | "Multipart" | "RawBody")) {
             if reads_body {
                 errors.at(
@@ -192,6 +200,22 @@ fn check_arguments(route: &Route, errors: &mut Errors) {
             );
         }
     }
+}
+
+/// A `Query` or `Form` of one value without a name.
+fn single_value(ty: &syn::Type) -> Option<(String, &syn::Type)> {
+    const VALUES: [&str; 18] = [
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64", "bool", "char", "String", "Vec",
+    ];
+    let (kind, inner) = first_of(ty)?;
+    if kind == "Option" || kind == "Valid" {
+        return single_value(inner);
+    }
+    let syn::Type::Path(path) = inner else { return None };
+    let name = path.path.segments.last()?.ident.to_string();
+    let is_read = kind == "Query" || kind == "Form";
+    (is_read && VALUES.contains(&name.as_str())).then(|| (kind.to_string(), inner))
 }
 
 /// The name of an argument kind, what stands in `Valid` looked into.

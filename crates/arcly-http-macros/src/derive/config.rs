@@ -1,5 +1,7 @@
 //! `#[derive(Config)]`: a section of the configuration, which is a provider.
 
+mod default;
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -150,6 +152,12 @@ fn parse_field(field: &syn::Field, section: &Section, errors: &mut Errors) -> Fi
         if let Err(error) = result {
             errors.push(error);
         }
+    }
+    if let Some(default) = &parsed.default
+        && let Some(expected) = default::expected(&field.ty, &default.value())
+    {
+        let ty = field.ty.to_token_stream().to_string().replace(' ', "");
+        errors.at(default, format!("this default is no `{ty}`: write {expected}"));
     }
     if let (true, Some(default)) = (parsed.is_secret, &parsed.default) {
         errors.at(default, "a secret has no default: whoever reads the source would know it");

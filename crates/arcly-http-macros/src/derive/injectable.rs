@@ -170,10 +170,24 @@ fn emit(input: &DeriveInput, scope: &syn::Ident, fields: &[Field]) -> TokenStrea
             },
         }
     });
+    // `imports(..)` names values, and such a struct has none: the compiler would stop
+    // at that before it could say that a provider is not a module.
+    let value =
+        (matches!(&input.data, syn::Data::Struct(data) if matches!(data.fields, Fields::Named(_)))
+            && input.generics.params.is_empty())
+        .then(|| {
+            let vis = &input.vis;
+            quote! {
+                #[doc(hidden)]
+                #[allow(non_upper_case_globals, dead_code, reason = "has the name of the struct")]
+                #vis const #name: #rt::asks::Provider<#name> = #rt::asks::Provider::new();
+            }
+        });
     let name_span = name.span();
     let line = quote_spanned!(name_span=> line!());
     quote! {
         #token
+        #value
         #[automatically_derived]
         impl #impl_generics #name #type_generics #where_clause {
             #[doc(hidden)]

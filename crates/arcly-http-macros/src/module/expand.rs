@@ -17,11 +17,29 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
         paths.iter().map(|path| quote_spanned!(path.span()=> &#path)).collect()
     };
     let (imports, reexports) = (modules(&args.imports), modules(&args.reexports));
+    let asked = args.imports.iter().chain(&args.reexports).map(|path| {
+        let rt = rt_at(path.span());
+        quote_spanned!(path.span()=> const _: () = #rt::asks::module(&#path);)
+    });
     let providers = args.providers.iter().map(provider);
     let controllers = args
         .controllers
         .iter()
         .map(|path| quote_spanned!(path.span()=> <#path as #rt::Controller>::CONTROLLER));
+    let listed = args
+        .controllers
+        .iter()
+        .map(|path| quote_spanned!(path.span()=> const _: () = <#path>::LISTED_IN_A_MODULE;));
+    let listed = (!args.controllers.is_empty()).then(|| {
+        quote! {
+            const _: () = {
+                // Of other crates' controllers, and of what is none.
+                #[allow(unused_imports, reason = "own controllers have the constant themselves")]
+                use #rt::Elsewhere as _;
+                #(#listed)*
+            };
+        }
+    });
     let exports = args.exports.iter().map(exported);
     let actions = args
         .actions
@@ -43,13 +61,8 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     // a circle, where constants of a trait would stop the compiler before the
     // proof can explain the import cycle.
     let (attrs, vis) = (&item.attrs, &item.vis);
-    let doc = format!("Metadata of the module [`struct@{name}`].");
-    quote! {
-        #(#attrs)*
-        #vis struct #name {}
-        #[doc = #doc]
-        #[allow(non_upper_case_globals, reason = "has the name of the module")]
-        #vis static #name: #rt::ModuleMeta = {
+    let metadata = quote! {
+        {
             fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
                 ::std::boxed::Box::new(#rt::ModuleHttp::new(#stages))
             }
@@ -67,12 +80,28 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
                 deps: &[#(#deps),*],
                 transport,
             }
-        };
+        }
+    };
+    // As if the user had written it: what macros write may stay unused unsaid.
+    let (keyword, end) = (quote_spanned!(name.span()=> static), quote_spanned!(name.span()=> ;));
+    let unused = "no module imports this module, so nothing in it is there: add it to \
+                  `imports(..)` of the module that needs it, or launch it";
+    let doc = format!("Metadata of the module [`struct@{name}`].");
+    quote! {
+        #(#attrs)*
+        #[allow(dead_code, reason = "said of the static, once")]
+        #vis struct #name {}
+        #[doc = #doc]
+        #[deny(dead_code, reason = #unused)]
+        #[allow(non_upper_case_globals, reason = "has the name of the module")]
+        #vis #keyword #name: #rt::ModuleMeta = #metadata #end
         #[automatically_derived]
         impl #rt::Module for #name {
             const META: &'static #rt::ModuleMeta = &#name;
             const PROVED: bool = #is_proved;
         }
+        #(#asked)*
+        #listed
         #proof
     }
 }

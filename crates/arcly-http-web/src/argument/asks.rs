@@ -1,4 +1,4 @@
-//! What an argument kind asks of the type in it.
+//! What an argument kind, or a reply, asks of the type in it.
 //!
 //! `Json<T>: Argument` fails as a whole when `T` lacks something, because every
 //! `FromRequest` is an argument as well: the compiler cannot know which of the two
@@ -8,8 +8,10 @@
 use std::marker::PhantomData;
 
 use arcly_http_core::access::ActionSet;
+use arcly_http_core::di::ModuleMeta;
 use arcly_http_core::validate::Input;
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{HeaderValueParse, PathValue};
@@ -17,6 +19,10 @@ use super::{HeaderValueParse, PathValue};
 /// `Json<T>`, `Form<T>`, `Query<T>`.
 #[derive(Debug)]
 pub struct Read<T: Readable + Documented>(PhantomData<T>);
+
+/// A reply of `Json<T>`.
+#[derive(Debug)]
+pub struct Sent<T: Writable + Documented>(PhantomData<T>);
 
 /// `Valid<Json<T>>` and the like.
 #[derive(Debug)]
@@ -44,6 +50,16 @@ pub trait Readable {}
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Readable for T {}
 
+/// What serde can write.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be written as JSON",
+    label = "add `#[derive(serde::Serialize)]`"
+)]
+pub trait Writable {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Writable for T {}
+
 /// What the document can show.
 #[diagnostic::on_unimplemented(
     message = "the document cannot show what is in `{Self}`",
@@ -64,3 +80,38 @@ pub trait Rules {}
 
 #[diagnostic::do_not_recommend]
 impl<T: garde::Validate<Context = ()>> Rules for T {}
+
+/// A module, as a value: the static beside its type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a module",
+    label = "cannot stand in `imports(..)` or `reexports(..)`",
+    note = "a provider stands in `providers(..)`, a controller in `controllers(..)`; a module is a unit struct with `#[module(..)]`"
+)]
+pub trait Importable {}
+
+impl Importable for ModuleMeta {}
+
+/// What stands for a provider among values; see `derive(Injectable)`.
+#[derive(Debug)]
+pub struct Provider<T>(PhantomData<fn() -> T>);
+
+impl<T> Provider<T> {
+    /// Nothing but a type.
+    #[expect(clippy::new_without_default, reason = "made in constants")]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// Asks for a module.
+pub const fn module<M: Importable>(_: &M) {}
+
+/// What a module finds in a controller that another crate declares; one of its own has a
+/// constant of this name, which the compiler misses where nobody uses it.
+pub trait Elsewhere {
+    /// Says nothing.
+    const LISTED_IN_A_MODULE: () = ();
+}
+
+impl<T: ?Sized> Elsewhere for T {}

@@ -25,7 +25,7 @@ pub(super) fn expand(model: &Model<'_>) -> TokenStream {
             ModelAnswer::Internal => {
                 // Spanned to the type: it is the type that must be an error.
                 let internal = quote_spanned! {ident.span()=>
-                    ::arcly_http::__rt::problem::Problem::internal(error)
+                    ::arcly_http::__rt::problem::kept(error)
                 };
                 arms.push(quote!(error @ #path { .. } => #internal));
                 own_kinds.push(quote!(&::arcly_http::__rt::problem::kinds::INTERNAL));
@@ -102,7 +102,8 @@ fn expand_told(
 ) -> TokenStream {
     // Beside a single case a wildcard would be unreachable.
     let other_cases = (model.cases.len() > 1).then(|| quote!(_ => problem,));
-    let explained = quote_spanned!(model.ident.span()=> problem.explained_by(error));
+    let explained =
+        quote_spanned!(model.ident.span()=> ::arcly_http::__rt::problem::told(problem, error));
     let fields = kind.members.iter().map(|member| &member.field);
     let locals = (0..kind.members.len()).map(|index| format_ident!("member_{index}"));
     let calls = kind.members.iter().enumerate().map(|(index, member)| {
