@@ -24,7 +24,7 @@ use super::meter::{Meter, OpenRequest};
 use super::owner::{CUT, DRAINING, Owner, RUNNING, Watch};
 use super::proxy;
 use super::tls::{self, Tls};
-use super::watchdog::{Limits, Watchdog};
+use super::watchdog::{Limits, Reason, Watchdog};
 use crate::admin::Admin;
 use crate::context::Seen;
 use crate::pipeline::{Answer, Runtime, begin, refuse, render_problem};
@@ -40,7 +40,7 @@ pub(super) struct Accepted {
 
 /// A connection that is ready for its first request.
 struct Opened {
-    socket: Metered<Transport>,
+    socket: Metered,
     peer: Option<SocketAddr>,
     is_http2: bool,
     is_tls: bool,
@@ -123,7 +123,7 @@ pub(super) async fn serve(accepted: Accepted, target: Target, owner: Owner, limi
     match ended {
         Ended::Closed(Ok(())) => {}
         Ended::Closed(Err(error)) => tracing::debug!(%error, "a connection ended early"),
-        Ended::TooSlow(what) => tracing::debug!(what, "a connection was closed"),
+        Ended::TooSlow(reason) => tracing::debug!(%reason, "a connection was closed"),
         Ended::Cut => tracing::debug!("a connection was cut"),
     }
 }
@@ -149,7 +149,7 @@ impl Grace {
 
 enum Ended {
     Closed(hyper::Result<()>),
-    TooSlow(&'static str),
+    TooSlow(Reason),
     Cut,
 }
 
@@ -177,7 +177,12 @@ where
         if let Poll::Ready(result) = connection.as_mut().poll(cx) {
             return Poll::Ready(Ended::Closed(result));
         }
-        watchdog.poll(cx).map(Ended::TooSlow)
+        watchdog.poll(cx).map(|reason| {
+            if reason == Reason::Untaken {
+                meter.give_up();
+            }
+            Ended::TooSlow(reason)
+        })
     })
     .await
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::listener::Transport;
 use super::meter::Meter;
 
 /// The bytes that every HTTP/2 client with prior knowledge sends first (RFC 9113,
@@ -14,8 +15,8 @@ use super::meter::Meter;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A socket whose traffic is counted, and whose first bytes can be looked at.
-pub(super) struct Metered<S> {
-    socket: S,
+pub(super) struct Metered {
+    socket: Transport,
     meter: Arc<Meter>,
     /// Bytes that were read to tell the protocol, and are given out again.
     first: [u8; PREFACE.len()],
@@ -23,8 +24,8 @@ pub(super) struct Metered<S> {
     first_given: u8,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
-    pub(super) fn new(socket: S, meter: Arc<Meter>) -> Self {
+impl Metered {
+    pub(super) fn new(socket: Transport, meter: Arc<Meter>) -> Self {
         Self { socket, meter, first: [0; PREFACE.len()], first_len: 0, first_given: 0 }
     }
 
@@ -50,7 +51,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl Drop for Metered {
+    fn drop(&mut self) {
+        if self.meter.is_given_up() {
+            self.socket.give_up_unsent();
+        }
+    }
+}
+
+impl AsyncRead for Metered {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -63,6 +72,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
             self.first_given += given as u8;
             return Poll::Ready(Ok(()));
         }
+        if self.meter.is_asked() {
+            self.meter.tell_unsent(self.socket.unsent());
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(cx, buffer);
         if let Some(read) = buffer.filled().get(before..).filter(|read| !read.is_empty()) {
@@ -72,7 +84,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Metered<S> {
+impl Metered {
     fn note(&self, polled: &Poll<io::Result<usize>>) {
         match polled {
             Poll::Ready(Ok(written)) => self.meter.note_written(*written),
@@ -82,7 +94,7 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl AsyncWrite for Metered {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -207,9 +207,11 @@ pub(super) enum Transport {
 }
 
 impl Transport {
-    /// Has the system close a connection whose peer takes nothing for so long: a small
-    /// response fits into its buffers, where nobody else sees that it does not move.
+    /// Has the system forget a connection whose peer has vanished: nothing of what was
+    /// sent is acknowledged. It does so without a word to the peer, so the watchdog has
+    /// to see first what it can see.
     pub(super) fn set_write_timeout(&self, timeout: Duration) {
+        let timeout = timeout.saturating_mul(3);
         #[cfg(target_os = "linux")]
         if let Self::Tcp(socket) = self
             && let Err(error) = socket2::SockRef::from(socket).set_tcp_user_timeout(Some(timeout))
@@ -218,6 +220,56 @@ impl Transport {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = timeout;
+    }
+
+    /// How many bytes the system holds that the client has made no room for, to 512
+    /// bytes or so. The system does not tell the number to safe code; it tells whether
+    /// it is below a mark (`TCP_NOTSENT_LOWAT`), which is moved until it is found.
+    #[cfg(target_os = "linux")]
+    pub(super) fn unsent(&self) -> u64 {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let Some(socket) = self.tcp() else { return 0 };
+        let options = socket2::SockRef::from(socket);
+        let is_below = |mark: u32| {
+            let mut asked = [PollFd::new(socket, PollFlags::OUT)];
+            options.set_tcp_notsent_lowat(mark).is_err()
+                || poll(&mut asked, Some(&Timespec::default())).is_err()
+                || !asked[0].revents().is_empty()
+        };
+        let mut unsent = 0;
+        if !is_below(1) {
+            (1..=30).map(|power| 1 << power).find(|mark| is_below(*mark)).inspect(|above| {
+                let (mut low, mut high) = (above / 2, *above);
+                while high - low > 512 {
+                    let middle = low + (high - low) / 2;
+                    if is_below(middle) { high = middle } else { low = middle }
+                }
+                unsent = u64::from(low);
+            });
+        }
+        // Zero: the system's own mark.
+        let _ = options.set_tcp_notsent_lowat(0);
+        unsent
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn unsent(&self) -> u64 {
+        0
+    }
+
+    /// Has the close of this connection not wait for the client to take what is unsent.
+    pub(super) fn give_up_unsent(&self) {
+        if let Some(socket) = self.tcp() {
+            let _ = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(socket) => Some(socket),
+            Self::Unix(_) => None,
+            Self::Tls(stream) => stream.get_ref().0.tcp(),
+        }
     }
 
     /// Writes what fits into the buffer of a fresh socket.

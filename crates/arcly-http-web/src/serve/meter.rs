@@ -21,6 +21,11 @@ pub(crate) struct Meter {
     /// Responses over HTTP/2 that nobody has asked for their next piece: that is done
     /// only while the client takes what it is sent.
     untaken: AtomicU32,
+    /// Whether the watchdog asks how much of what was written the client has no room
+    /// for. The socket belongs to the protocol, which says so when it is read next.
+    is_asked: AtomicBool,
+    unsent: AtomicU64,
+    is_given_up: AtomicBool,
     recent: Mutex<Recent>,
 }
 
@@ -50,6 +55,35 @@ impl Meter {
     /// Whether no request is being answered.
     pub(super) fn is_idle(&self) -> bool {
         self.open.load(Ordering::Relaxed) == 0
+    }
+
+    /// Asks for the bytes that the client has not taken; the connection has to be
+    /// polled.
+    pub(super) fn ask_unsent(&self) {
+        self.is_asked.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn tell_unsent(&self, bytes: u64) {
+        self.unsent.store(bytes, Ordering::Relaxed);
+        self.is_asked.store(false, Ordering::Relaxed);
+    }
+
+    /// What was told last, unless that is still awaited.
+    pub(super) fn unsent(&self) -> Option<u64> {
+        (!self.is_asked()).then(|| self.unsent.load(Ordering::Relaxed))
+    }
+
+    /// The connection ends because the client is too slow: nothing more waits for it.
+    pub(super) fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Ordering::Relaxed)
     }
 
     pub(super) fn note_read(&self, bytes: &[u8]) {

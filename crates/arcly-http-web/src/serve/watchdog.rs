@@ -1,5 +1,6 @@
 //! Ends connections that are idle or slow for too long.
 
+use std::fmt;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +26,35 @@ const TICK: Duration = Duration::from_secs(1);
 /// Below this many bytes a second, a client that keeps us waiting is too slow.
 pub(crate) const RATE_MIN: u64 = 1024;
 
+/// Why a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A response, or what the system holds of it, does not go out.
+    Untaken,
+    Head,
+    Idle,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Untaken => "the client did not take its response in time",
+            Self::Head => "the head of a request did not arrive in time",
+            Self::Idle => "the connection was idle for too long",
+        })
+    }
+}
+
+/// What is known of the bytes that the system still holds. A small response fits into
+/// its buffers: for the server it is written, and nobody sees that it does not move.
+#[derive(Debug, Clone, Copy)]
+enum Unsent {
+    Unknown,
+    Asked(Option<(Instant, u64)>),
+    Held(Instant, u64),
+    Nothing,
+}
+
 /// Looks at the meter of one connection: seldom when all is well, every second
 /// when a head is incomplete or the client does not take its response.
 pub(super) struct Watchdog {
@@ -43,6 +73,7 @@ pub(super) struct Watchdog {
     /// Since when the client has not taken its response fast enough, and how much
     /// had been written then.
     stalled: Option<(Instant, u64)>,
+    unsent: Unsent,
 }
 
 impl Watchdog {
@@ -59,13 +90,14 @@ impl Watchdog {
             since: now,
             head_since: (!is_http2).then_some(now),
             stalled: None,
+            unsent: Unsent::Unknown,
         }
     }
 
     /// Resolves with the reason for which the connection is to be closed. Called
     /// after each poll of the connection; the timer is polled only when it was set.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
-        let is_early = self.is_lax && self.is_suspicious();
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
+        let is_early = self.is_lax && self.is_suspicious() || self.is_told();
         if self.is_armed && !is_early && !self.timer.is_elapsed() {
             return Poll::Pending;
         }
@@ -78,6 +110,10 @@ impl Watchdog {
                 let wait = self.next_look();
                 self.is_lax = wait > TICK;
                 self.timer.as_mut().reset(now + wait);
+                if matches!(self.unsent, Unsent::Asked(_)) {
+                    // The connection answers when it is polled.
+                    cx.waker().wake_by_ref();
+                }
             }
             self.is_armed = true;
             ready!(self.timer.as_mut().poll(cx));
@@ -96,12 +132,45 @@ impl Watchdog {
         !self.is_http2 && now.requests == self.seen.requests && now.read != self.seen.read
     }
 
-    fn look(&mut self, now: Instant) -> Option<&'static str> {
+    /// Whether a question was answered since the last look.
+    fn is_told(&self) -> bool {
+        matches!(self.unsent, Unsent::Asked(_)) && self.meter.unsent().is_some()
+    }
+
+    /// Follows what the system holds while nothing is asked of the server; says
+    /// whether the client took too little of it.
+    fn is_untaken(&mut self, now: Instant) -> bool {
+        match self.unsent {
+            Unsent::Unknown => {
+                self.meter.ask_unsent();
+                self.unsent = Unsent::Asked(None);
+            }
+            Unsent::Held(since, bytes) if now - since >= self.limits.write => {
+                self.meter.ask_unsent();
+                self.unsent = Unsent::Asked(Some((since, bytes)));
+            }
+            Unsent::Asked(before) => match (self.meter.unsent(), before) {
+                (None, _) => {}
+                (Some(0), _) => self.unsent = Unsent::Nothing,
+                (Some(bytes), Some((since, held)))
+                    if held.saturating_sub(bytes) < RATE_MIN * (now - since).as_secs().max(1) =>
+                {
+                    return true;
+                }
+                (Some(bytes), _) => self.unsent = Unsent::Held(now, bytes),
+            },
+            Unsent::Held(..) | Unsent::Nothing => {}
+        }
+        false
+    }
+
+    fn look(&mut self, now: Instant) -> Option<Reason> {
         let reading = self.meter.look();
         let seen = self.seen;
         if reading.requests != seen.requests || (reading.open == 0) != (seen.open == 0) {
             self.since = now;
             self.head_since = None;
+            self.unsent = Unsent::Unknown;
         } else if reading.open == 0 && self.is_head_pending(reading) {
             self.head_since.get_or_insert(now);
         }
@@ -119,20 +188,23 @@ impl Watchdog {
         self.seen = reading;
         let is_over = |since: Option<Instant>, limit| since.is_some_and(|at| now - at >= limit);
         if is_over(self.stalled.map(|(at, _)| at), self.limits.write) {
-            Some("the client did not take its response in time")
+            Some(Reason::Untaken)
         } else if reading.open > 0 {
             None
+        } else if self.is_untaken(now) {
+            Some(Reason::Untaken)
         } else if is_over(self.head_since, self.limits.header) {
-            Some("the head of a request did not arrive in time")
+            Some(Reason::Head)
         } else if is_over(Some(self.since), self.limits.keep_alive) {
-            Some("the connection was idle for too long")
+            Some(Reason::Idle)
         } else {
             None
         }
     }
 
     fn next_look(&self) -> Duration {
-        if self.head_since.is_some() || self.stalled.is_some() {
+        let is_held = matches!(self.unsent, Unsent::Held(..));
+        if self.head_since.is_some() || self.stalled.is_some() || is_held {
             return TICK.min(self.limits.header).min(self.limits.write);
         }
         (self.limits.keep_alive / 4).clamp(Duration::from_millis(10), 5 * TICK)

@@ -164,6 +164,34 @@ async fn a_client_that_takes_nothing_is_cut() {
     assert!(rest(socket).await.len() < 32 << 20);
 }
 
+/// Its responses fit into the buffers of the system, so for the server they are gone.
+#[tokio::test]
+async fn a_client_that_leaves_small_responses_in_the_system_is_cut() {
+    let server = start(|config| {
+        brief(config);
+        config.keep_alive = Duration::from_secs(60);
+    })
+    .await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    let mut socket = socket.connect(server.addr).await.unwrap();
+    let requests = "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    socket.write_all(requests.as_bytes()).await.unwrap();
+    let cut = async {
+        while socket.take_error().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), cut).await.expect("the client is cut");
+
+    // One that takes what it is sent stays.
+    let mut other = server.send("GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    other.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(rest(other).await.matches("HTTP/1.1 200").count(), 2);
+    assert_eq!(server.stop().await.cut, 0);
+}
+
 #[tokio::test]
 async fn an_http2_client_that_takes_nothing_is_cut() {
     let server = start(brief).await;
