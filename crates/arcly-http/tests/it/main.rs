@@ -8,6 +8,7 @@ mod chain;
 mod configuration;
 mod cross_origin;
 mod deadline;
+mod dropped;
 mod framing;
 mod generated;
 mod graph;
