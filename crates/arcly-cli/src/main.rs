@@ -72,6 +72,14 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Run a command of a plugin in the application: `arcly exec flags list`.
+    Exec {
+        #[command(flatten)]
+        target: Target,
+        /// Plugin, command, and what that takes.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Write the OpenAPI document.
     Openapi {
         /// Where to; standard output without it.
@@ -123,7 +131,9 @@ impl CliError {
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(output) => {
-            print(&output);
+            if !output.is_empty() {
+                print(&output);
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -147,6 +157,7 @@ fn run(command: Command) -> Result<String, CliError> {
                 GraphFormat::Svg => graph::svg(&modules),
             })
         }
+        Command::Exec { target, words } => target.exec(&words).map(|()| String::new()),
         Command::Openapi { out, target } => {
             let document = describe::openapi(&target)?;
             match out {

@@ -50,6 +50,16 @@ impl Target {
         Ok(stdout)
     }
 
+    /// Runs the binary with these words, on this terminal.
+    pub(crate) fn exec(&self, words: &[String]) -> Result<(), CliError> {
+        in_a_project()?;
+        let status = Command::new(self.build()?).args(words).status();
+        match status.map_err(|error| CliError::failure(format!("it cannot be run: {error}")))? {
+            status if status.success() => Ok(()),
+            status => Err(CliError::failure(format!("the command failed: {status}"))),
+        }
+    }
+
     /// Builds, and says where the binary is. It is run by itself and not by `cargo
     /// run`, which may wait for another build while the time goes by.
     fn build(&self) -> Result<PathBuf, CliError> {

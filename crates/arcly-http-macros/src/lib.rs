@@ -184,7 +184,7 @@ pub fn injectable(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// A module lists and exports it by its name: `providers(mailer), exports(mailer)`.
-/// What it returns derives `Injectable`, is a `dyn Trait` in an `Arc`, or is told
+/// What it returns derives `Token`, is a `dyn Trait` in an `Arc`, or is told
 /// apart by a marker, as types of other crates are:
 /// `#[provider(qualifier = Marker, scope = request)]`.
 #[proc_macro_attribute]
@@ -194,7 +194,7 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a struct a module.
 ///
-/// `#[module(root, global, imports(..), reexports(..), providers(..),
+/// `#[module(root, global, imports(..), plugins(..), reexports(..), providers(..),
 /// controllers(..), exports(..), actions(..), prefix = "/api", guards(..),
 /// interceptors(..), filters(..), layers(..))]`.
 ///
@@ -211,6 +211,8 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - `root` proves the whole graph below it at `cargo check`.
 /// - `global`: every module sees its exports without importing it.
+/// - `plugins(..)`: modules that implement `Plugin`; imported, and asked for their page
+///   of the console and their commands.
 /// - `providers(..)`: structs that derive `Injectable` or `Config`, factories by
 ///   name, and bindings to traits.
 /// - `actions(..)`: the enums whose variants `#[can(..)]` names.

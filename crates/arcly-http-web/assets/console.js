@@ -53,6 +53,17 @@ function tasks(list) {
   ]));
 }
 
+// What plugins show: text and tables, never HTML.
+function pages(list) {
+  const part = ({ text, table }) => {
+    if (!table) return element("p", {}, text);
+    const cells = (kind, row) => element("tr", {}, ...row.map((cell) => element(kind, {}, cell)));
+    return element("table", {}, cells("th", table.heads), ...table.rows.map((row) => cells("td", row)));
+  };
+  document.getElementById("pages").replaceChildren(...list.map((page) =>
+    element("section", {}, element("h2", {}, page.title), ...page.parts.map(part))));
+}
+
 // Modules in columns: one that imports stands to the left of what it imports.
 function graph(modules) {
   const byName = new Map(modules.map((module) => [module.name, module]));
@@ -117,6 +128,7 @@ async function show() {
   routes(data.routes);
   tasks(data.tasks);
   config(data.config);
+  pages(data.pages);
   graph(data.modules);
   const ready = await (await fetch("readyz")).json();
   const checks = (ready.checks ?? []).map((check) =>

@@ -79,7 +79,11 @@ impl Admin {
                 app.metrics().encode(),
                 "application/openmetrics-text; version=1.0.0; charset=utf-8",
             )),
-            (path, app) => match console::find(path, app) {
+            ("/console.json", Some(app)) => {
+                let app = app.clone();
+                Answer::Later(Box::pin(async move { console::data(&app).await }))
+            }
+            (path, app) => match console::find(path) {
                 Some(response) => now(response),
                 None if app.is_none() => now(unavailable(&json!({ "status": "starting" }))),
                 None => {

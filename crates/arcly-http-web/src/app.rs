@@ -30,6 +30,7 @@ use crate::describe::{Recorder, RouteLine};
 use crate::docs::Docs;
 use crate::limit::Admission;
 use crate::pipeline::{ByMethod, Cors, Runtime, begin};
+use crate::plugin::{self, PluginMeta};
 use crate::route::{ControllerHttp, ModuleHttp, Mounted, Table};
 use crate::stage::Stages;
 use crate::{Body, Response};
@@ -66,6 +67,12 @@ pub enum AppError {
     /// A route could not be put into the table.
     #[error("route {0}")]
     Table(String),
+    /// A command is not known, or failed.
+    #[error("{0}")]
+    Command(String),
+    /// A plugin cannot be called what it is called.
+    #[error("{0}")]
+    Plugin(String),
     /// TLS cannot be served.
     #[error("cannot serve TLS: {0}")]
     Tls(#[from] crate::serve::TlsError),
@@ -239,6 +246,23 @@ impl App {
         self.root
     }
 
+    /// The plugins of all modules. One that several modules take is one.
+    ///
+    /// # Errors
+    /// A name that is none, or that two plugins have.
+    pub fn plugins(&self) -> Result<Vec<PluginMeta>, AppError> {
+        let mut taken: Vec<(arcly_http_core::di::Key, PluginMeta)> = vec![];
+        for module in self.root.in_order() {
+            for (key, plugin) in ModuleHttp::of(module.transport).plugins {
+                if !taken.iter().any(|(known, _)| *known == key) {
+                    taken.push((key, plugin));
+                }
+            }
+        }
+        let plugins: Vec<_> = taken.into_iter().map(|(_, plugin)| plugin).collect();
+        plugin::fault(&plugins).map_or(Ok(plugins), |fault| Err(AppError::Plugin(fault)))
+    }
+
     /// Loads the configuration alone.
     ///
     /// # Errors
@@ -347,13 +371,14 @@ impl App {
     /// # Errors
     /// Whatever keeps the application from running; what was built is torn down.
     pub async fn launch(self) -> Result<Launched, AppError> {
+        let plugins = self.plugins()?;
         let config = self.load_config()?;
         let mut builder = Builder::new(self.root, config).limits(self.config.limits);
         for (key, instance) in &self.replaced {
             builder = builder.replace(*key, instance.clone());
         }
         let container = builder.build().await?;
-        match self.mount_all(&container) {
+        match self.mount_all(&container, plugins) {
             Ok(launched) => match container.start().await {
                 Ok(()) => Ok(launched),
                 Err(error) => {
@@ -369,7 +394,11 @@ impl App {
     }
 
     /// Binds every route to the graph and writes the document.
-    fn mount_all(self, container: &FrozenDiContainer) -> Result<Launched, AppError> {
+    fn mount_all(
+        self,
+        container: &FrozenDiContainer,
+        plugins: Vec<PluginMeta>,
+    ) -> Result<Launched, AppError> {
         let mut contract = self.contract();
         let mut table = Table::new(self.config.versioning.clone());
         let metrics = container.metrics().clone();
@@ -451,6 +480,7 @@ impl App {
             root: self.root,
             operations: operations.into(),
             health_checks: container.get_all::<dyn HealthCheck>().into(),
+            plugins: plugins.into(),
             since: Instant::now(),
             config: self.config,
         })
@@ -480,6 +510,7 @@ pub struct Launched {
     root: &'static ModuleMeta,
     operations: Arc<[(RouteLine, Arc<OperationMetrics>)]>,
     health_checks: Arc<[Arc<dyn HealthCheck>]>,
+    plugins: Arc<[PluginMeta]>,
     since: Instant,
     pub(crate) config: LaunchConfig,
 }
@@ -522,6 +553,11 @@ impl Launched {
     /// All providers that are bound to `dyn HealthCheck`.
     pub(crate) fn health_checks(&self) -> &[Arc<dyn HealthCheck>] {
         &self.health_checks
+    }
+
+    /// The plugins of all modules.
+    pub(crate) fn plugins(&self) -> &[PluginMeta] {
+        &self.plugins
     }
 
     /// How long ago the application was launched.

@@ -15,6 +15,7 @@ mod docs;
 mod endpoint;
 pub mod limit;
 pub mod pipeline;
+pub mod plugin;
 pub mod reply;
 pub mod route;
 pub mod serve;

@@ -6,7 +6,7 @@ mod table;
 use std::any::Any;
 
 use arcly_http_core::contract::Operation;
-use arcly_http_core::di::{ControllerMeta, Provide, RouteFact};
+use arcly_http_core::di::{ControllerMeta, Key, Provide, RouteFact};
 
 pub(crate) use negotiate::{accept_of, accepts, matches_type};
 pub use table::Versioning;
@@ -14,6 +14,7 @@ pub(crate) use table::{Found, Mounted, Table};
 
 use crate::argument::{BindError, Binder};
 use crate::endpoint::Endpoint;
+use crate::plugin::{Plugin, PluginMeta};
 use crate::stage::Stages;
 
 /// A provider whose methods answer HTTP requests. Written by `#[controller]`.
@@ -76,13 +77,21 @@ impl ControllerHttp {
 #[derive(Debug, Default)]
 pub struct ModuleHttp {
     pub(crate) stages: Stages,
+    pub(crate) plugins: Vec<(Key, PluginMeta)>,
 }
 
 impl ModuleHttp {
     /// The stages of a module.
     #[must_use]
     pub fn new(stages: Stages) -> Self {
-        Self { stages }
+        Self { stages, plugins: vec![] }
+    }
+
+    /// A plugin that the module takes.
+    #[must_use]
+    pub fn plugin<P: Plugin>(mut self) -> Self {
+        self.plugins.push((P::META.key, PluginMeta::of::<P>()));
+        self
     }
 
     pub(crate) fn of(transport: fn() -> Box<dyn Any>) -> Self {

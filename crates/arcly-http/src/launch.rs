@@ -10,7 +10,7 @@ use arcly_http_web::serve::{self, Address, Listener, Network, Stopping, Tls, Tls
 use arcly_http_web::{App, describe};
 use tracing_subscriber::EnvFilter;
 
-use crate::logging;
+use crate::{command, logging};
 
 /// Where and how the server runs. Every application has these keys.
 #[derive(Debug, Clone, Config)]
@@ -69,21 +69,37 @@ fn check(config: &ServerConfig) -> Result<(), String> {
 /// With `ARCLY_DESCRIBE=openapi`, `routes`, `graph` or `config` in the environment it
 /// prints that as JSON and ends, without building anything.
 pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
+    let mut words = vec![];
     let app = app
-        .map_config_sources(|own| own.of_process())
+        .map_config_sources(|own| {
+            let (sources, first) = own.of_process().split_words();
+            words = first;
+            sources
+        })
         .default_info(name, version)
         .section(<ServerConfig as arcly_http_core::config::ConfigSection>::SECTION);
     if let Some(what) = std::env::var_os("ARCLY_DESCRIBE") {
         return describe_to_stdout(&app, &what.to_string_lossy());
     }
+    let called = match command::find(&app, words) {
+        Ok(called) => called,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let commands = command::help(&app);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the runtime cannot be started: {error}")),
     };
-    match runtime.block_on(run(app)) {
+    let result = runtime.block_on(async {
+        match called {
+            Some(called) => command::run(app, called).await,
+            None => run(app).await,
+        }
+    });
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(AppError::Help(text)) => {
-            print(&text);
+            print(&format!("{commands}{text}"));
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error.to_string()),
@@ -227,9 +243,10 @@ fn describe_to_stdout(app: &App, what: &str) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what was asked for goes to standard output")]
 fn print(text: &str) {
-    println!("{text}");
+    use std::io::Write as _;
+    // Whoever reads may have seen enough, as `head` does.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "logging may not have started")]

@@ -4,6 +4,7 @@
 // The derives that this crate uses itself name it by its outer name.
 extern crate self as arcly_http;
 
+mod command;
 mod launch;
 mod logging;
 
@@ -20,7 +21,7 @@ pub use arcly_http_macros::{
 };
 pub use arcly_http_security as security;
 pub use arcly_http_web as web;
-pub use arcly_http_web::App;
+pub use arcly_http_web::{App, plugin};
 pub use launch::ServerConfig;
 pub use schemars;
 
@@ -43,8 +44,9 @@ pub mod prelude {
     pub use arcly_http_web::{App, Filter, FromRequest, Guard, Head, Interceptor, Next, Reply};
 
     pub use arcly_http_macros::{
-        Action, Config, Injectable, Input, Problem, Qualifier, authenticated, can, controller,
-        delete, get, injectable, module, options, patch, post, provider, public, put, route,
+        Action, Config, Injectable, Input, Problem, Qualifier, Token, authenticated, can,
+        controller, delete, get, injectable, module, options, patch, post, provider, public, put,
+        route,
     };
 }
 

@@ -92,6 +92,8 @@ fn a_made_project_builds_runs_and_tests() {
         1,
         &["has no `Ping` in it", "another name"],
     );
+    refused(&project, &["exec", "flags", "list"], 1, &["`flags` is not known", "no commands"]);
+    refused(&project, &["exec"], 2, &["<WORDS>"]);
     refused(&project, &["openapi", "--package", "nobody"], 1, &["nobody", "cannot be built"]);
 
     let mut test = Command::new("cargo");

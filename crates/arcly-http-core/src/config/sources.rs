@@ -93,6 +93,14 @@ impl ConfigSources {
         self
     }
 
+    /// Takes out the arguments before the first flag: the words of a command.
+    #[must_use]
+    pub fn split_words(mut self) -> (Self, Vec<String>) {
+        let count = self.args.iter().take_while(|arg| !arg.starts_with('-')).count();
+        let words = self.args.drain(..count).collect();
+        (self, words)
+    }
+
     /// Sets one key, above every other layer: `("server.listen", "..")`.
     #[must_use]
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {

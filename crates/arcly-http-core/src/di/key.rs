@@ -120,13 +120,14 @@ pub(super) const fn str_eq(a: &str, b: &str) -> bool {
 
 /// A type that the graph can name.
 ///
-/// Written by `#[derive(Injectable)]` for structs and by `#[injectable]` for
+/// Written by `#[derive(Injectable)]` for structs, by `#[derive(Token)]` for those that a
+/// factory makes, and by `#[injectable]` for
 /// traits (`dyn Trait`). A type of another crate is named through a marker with
 /// `#[derive(Qualifier)]`.
 #[diagnostic::on_unimplemented(
     message = "the dependency graph has no name for `{Self}`",
     label = "neither `#[derive(Injectable)]` nor, for a trait, `#[injectable]`",
-    note = "your own struct: add `#[derive(Injectable)]`; your own trait: put `#[injectable]` on it",
+    note = "your own struct: add `#[derive(Injectable)]`, or `#[derive(Token)]` if a factory makes it; your own trait: put `#[injectable]` on it",
     note = "a type of another crate: declare a marker `#[derive(Qualifier)] #[qualifier(TheType)] struct Main;`, provide it by `#[provider(qualifier = Main)]` and inject `Inject<TheType, Main>`; or let the factory return `Arc<dyn YourTrait>`"
 )]
 pub trait Token {

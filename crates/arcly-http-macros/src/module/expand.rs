@@ -13,11 +13,11 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let name = &item.ident;
     let key = key("", name);
     let line = quote_spanned!(name.span()=> line!());
-    let modules = |paths: &[syn::Path]| -> Vec<TokenStream> {
-        paths.iter().map(|path| quote_spanned!(path.span()=> &#path)).collect()
-    };
-    let (imports, reexports) = (modules(&args.imports), modules(&args.reexports));
-    let asked = args.imports.iter().chain(&args.reexports).map(|path| {
+    let module = |path: &syn::Path| quote_spanned!(path.span()=> &#path);
+    let imports = args.imports.iter().chain(&args.plugins).map(module);
+    let reexports = args.reexports.iter().map(module);
+    let plugins = args.plugins.iter().map(|path| quote_spanned!(path.span()=> .plugin::<#path>()));
+    let asked = args.imports.iter().chain(&args.plugins).chain(&args.reexports).map(|path| {
         let rt = rt_at(path.span());
         quote_spanned!(path.span()=> const _: () = #rt::asks::module(&#path);)
     });
@@ -64,7 +64,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let metadata = quote! {
         {
             fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
-                ::std::boxed::Box::new(#rt::ModuleHttp::new(#stages))
+                ::std::boxed::Box::new(#rt::ModuleHttp::new(#stages) #(#plugins)*)
             }
             #rt::ModuleMeta {
                 key: #key,

@@ -30,6 +30,7 @@ pub(crate) struct Args {
     pub(crate) root: Option<syn::Ident>,
     pub(crate) global: bool,
     pub(crate) imports: Vec<Path>,
+    pub(crate) plugins: Vec<Path>,
     pub(crate) reexports: Vec<Path>,
     pub(crate) providers: Vec<Provider>,
     pub(crate) controllers: Vec<Path>,
@@ -40,7 +41,7 @@ pub(crate) struct Args {
 }
 
 const SECTIONS: &str =
-    "imports, reexports, providers, controllers, exports, actions, prefix, global, root";
+    "imports, plugins, reexports, providers, controllers, exports, actions, prefix, global, root";
 
 impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -59,6 +60,7 @@ impl Parse for Args {
                 "root" => args.root = Some(section),
                 "global" => args.global = true,
                 "imports" => args.imports = list(input)?,
+                "plugins" => args.plugins = list(input)?,
                 "reexports" => args.reexports = list(input)?,
                 "providers" => args.providers = list(input)?,
                 "controllers" => args.controllers = list(input)?,

@@ -1,6 +1,7 @@
 //! The console: what the application is and does, on one page that works offline.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -8,14 +9,15 @@ use serde_json::{Value, json};
 
 use crate::Response;
 use crate::app::Launched;
+use crate::plugin::Page;
 use crate::reply::with_type;
 
 /// Script, style and data come from this listener alone; nothing is inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A page, script or style of the console, or the data that it shows.
-pub(super) fn find(path: &str, app: Option<&Launched>) -> Option<Response> {
+/// A page, script or style of the console.
+pub(super) fn find(path: &str) -> Option<Response> {
     let (body, media_type): (Bytes, &'static str) = match path {
         "/" => (
             Bytes::from_static(include_bytes!("../../assets/console.html")),
@@ -29,21 +31,30 @@ pub(super) fn find(path: &str, app: Option<&Launched>) -> Option<Response> {
             Bytes::from_static(include_bytes!("../../assets/console.css")),
             "text/css; charset=utf-8",
         ),
-        "/console.json" => (data(app?).to_string().into(), "application/json"),
         _ => return None,
     };
+    Some(served(body, media_type))
+}
+
+fn served(body: Bytes, media_type: &'static str) -> Response {
     let mut response = with_type(body, media_type);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Some(response)
+    response
 }
 
 /// Everything that the page shows; secrets of the configuration are masked where it
 /// is described.
-fn data(app: &Launched) -> Value {
+pub(super) async fn data(app: &Launched) -> Response {
+    let shown = app.plugins().iter().map(|plugin| plugin.show(app.container()));
+    let pages: Vec<Page> = join_all(shown).await.into_iter().flatten().collect();
+    served(described(app, &pages).to_string().into(), "application/json")
+}
+
+fn described(app: &Launched, pages: &[Page]) -> Value {
     let routes: Vec<Value> = app
         .operations()
         .iter()
@@ -67,5 +78,6 @@ fn data(app: &Launched) -> Value {
         "modules": crate::describe::graph(app.root()),
         "tasks": app.container().tasks().list(),
         "config": app.container().config().describe(),
+        "pages": pages,
     })
 }
