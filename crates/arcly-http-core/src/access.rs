@@ -92,7 +92,20 @@ pub type AuthFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<Claims>, AuthEr
 /// Every route that is not `#[public]` depends on one, so that the proof asks for
 /// it. Provide it in a global module:
 ///
-/// ```ignore
+/// ```
+/// # use std::sync::Arc;
+/// # use arcly_http::access::Authenticator;
+/// # use arcly_http::config::Secret;
+/// # use arcly_http::prelude::*;
+/// # use arcly_http::security::{JwtAuthenticator, JwtConfig, JwtConfigError, JwtService};
+/// # use arcly_http::security::{SecretError, SigningSecret};
+/// # use arcly_http::time::SystemClock;
+/// # #[derive(Config)] struct Settings { #[config(secret)] secret: Secret }
+/// # #[derive(Debug, thiserror::Error)]
+/// # enum SetupError {
+/// #     #[error("the secret cannot be used")] Secret(#[from] SecretError),
+/// #     #[error("tokens cannot be used")] Tokens(#[from] JwtConfigError),
+/// # }
 /// #[provider]
 /// fn tokens(settings: Inject<Settings>, clock: Inject<dyn Clock>) -> Result<JwtService, SetupError> {
 ///     let secret = SigningSecret::try_new(settings.secret.expose())?;

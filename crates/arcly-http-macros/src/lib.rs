@@ -17,7 +17,11 @@ mod support;
 
 /// Makes a struct a provider whose fields are its dependencies.
 ///
-/// ```ignore
+/// ```
+/// # use std::sync::Mutex;
+/// # use arcly_http::prelude::*;
+/// # #[injectable] trait Mailer {}
+/// # #[derive(Config)] struct ShopConfig { #[config(default = "100")] lines_max: usize }
 /// #[derive(Injectable)]
 /// struct Orders {
 ///     mailer: Inject<dyn Mailer>,       // or Lazy<..>, All<dyn ..>, Option<Inject<..>>
@@ -49,16 +53,21 @@ pub fn derive_token(input: TokenStream) -> TokenStream {
 
 /// Makes a marker that tells providers of one type apart.
 ///
-/// ```ignore
+/// ```
+/// # use std::net::IpAddr;
+/// # use arcly_http::prelude::*;
 /// #[derive(Qualifier)]
-/// #[qualifier(HttpClient)]              // of another crate
+/// #[qualifier(IpAddr)]                  // of another crate
 /// struct Billing;
 ///
 /// #[provider(qualifier = Billing)]
-/// fn billing_client() -> HttpClient { HttpClient::new() }
+/// fn billing_server() -> IpAddr { [192, 0, 2, 7].into() }
 ///
 /// #[derive(Injectable)]
-/// struct Invoices { client: Inject<HttpClient, Billing> }
+/// struct Invoices { server: Inject<IpAddr, Billing> }
+///
+/// #[module(root, providers(billing_server, Invoices))]
+/// struct InvoiceModule;
 /// ```
 ///
 /// `#[qualifier(Type, ..)]` names the types it qualifies, which may be of other
@@ -70,15 +79,24 @@ pub fn derive_qualifier(input: TokenStream) -> TokenStream {
 
 /// Declares actions for `#[can(..)]`.
 ///
-/// ```ignore
+/// ```
+/// # use arcly_http::prelude::*;
 /// #[derive(Clone, Copy, Action)]
 /// enum Article {
 ///     #[action(role = "editor", role = "admin", scope = "articles:write")]
 ///     Publish,
 /// }
 ///
+/// # #[derive(Injectable)] struct Articles;
+/// #[controller("/articles")]
+/// impl Articles {
+///     #[post("/")]
+///     #[can(Article::Publish)]
+///     async fn publish(&self) {}
+/// }
+///
 /// #[module(actions(Article), controllers(Articles))]
-/// struct ArticleModule;
+/// pub struct ArticleModule;
 /// ```
 ///
 /// `#[action(role = "editor", scope = "articles:write")]` on a variant: one of
@@ -91,7 +109,8 @@ pub fn derive_action(input: TokenStream) -> TokenStream {
 /// Makes an error answerable as a problem (RFC 9457): a handler may return
 /// `Result<.., ThisError>`, and the document lists what it can come to.
 ///
-/// ```ignore
+/// ```
+/// # use arcly_http::prelude::*;
 /// #[derive(Debug, thiserror::Error, Problem)]
 /// enum OrderError {
 ///     #[error("there is no such order")]
@@ -118,7 +137,8 @@ pub fn derive_problem(item: TokenStream) -> TokenStream {
 
 /// Makes a struct a section of the configuration, and a provider.
 ///
-/// ```ignore
+/// ```
+/// # use arcly_http::{config::Secret, prelude::*};
 /// #[derive(Config)]
 /// #[config(section = "shop")]
 /// struct ShopConfig {
@@ -148,7 +168,12 @@ pub fn derive_config(input: TokenStream) -> TokenStream {
 /// Tells validation how the client names the fields of an input type, from its
 /// serde attributes. What `Valid<..>` checks derives it, nested types as well:
 ///
-/// ```ignore
+/// ```
+/// # use arcly_http::prelude::*;
+/// # use schemars::JsonSchema;
+/// # use serde::Deserialize;
+/// # #[derive(Deserialize, JsonSchema, garde::Validate, Input)]
+/// # struct Line { #[garde(range(min = 1))] count: u32 }
 /// #[derive(Deserialize, JsonSchema, garde::Validate, Input)]
 /// #[serde(rename_all = "camelCase")]
 /// struct NewOrder {
@@ -176,7 +201,15 @@ pub fn injectable(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a function a factory: its arguments are its dependencies, what it
 /// returns (or the `Ok` of it) is provided. It may be async and may fail.
 ///
-/// ```ignore
+/// ```
+/// # use std::sync::Arc;
+/// # use arcly_http::prelude::*;
+/// # #[injectable] trait Mailer {}
+/// # #[derive(Config)] struct MailConfig { #[config(default = "mail.example")] server: String }
+/// # type MailError = std::io::Error;
+/// # struct Smtp;
+/// # impl Mailer for Smtp {}
+/// # impl Smtp { async fn connect(_: &str) -> Result<Self, MailError> { Ok(Self) } }
 /// #[provider]
 /// async fn mailer(config: Inject<MailConfig>) -> Result<Arc<dyn Mailer>, MailError> {
 ///     Ok(Arc::new(Smtp::connect(&config.server).await?))
@@ -198,10 +231,22 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// controllers(..), exports(..), actions(..), prefix = "/api", guards(..),
 /// interceptors(..), filters(..), layers(..))]`.
 ///
-/// ```ignore
+/// ```
+/// # use std::sync::Arc;
+/// # use arcly_http::prelude::*;
+/// # #[injectable] trait Mailer {}
+/// # #[derive(Injectable)] struct Smtp;
+/// # impl Mailer for Smtp {}
+/// # #[derive(Token)] struct Books;
+/// # #[provider] fn books() -> Books { Books }
+/// # #[derive(Injectable)] struct Orders;
+/// # #[derive(Injectable)] struct OrderController;
+/// # #[controller("/orders")] impl OrderController {}
+/// # #[derive(Clone, Copy, Action)] enum OrderAction { #[action(role = "clerk")] Ship }
+/// # #[module] struct AuditModule;
 /// #[module(
 ///     imports(AuditModule),                        // what it exports may be injected here
-///     providers(Orders, Smtp as dyn Mailer, clock),
+///     providers(Orders, Smtp as dyn Mailer, books),
 ///     controllers(OrderController),
 ///     exports(Orders, dyn Mailer),
 ///     actions(OrderAction),
@@ -255,7 +300,9 @@ pub fn controller(args: TokenStream, item: TokenStream) -> TokenStream {
 /// On an empty `fn main() {}`; or on a function that takes
 /// `arcly_http::App` and changes it before it runs:
 ///
-/// ```ignore
+/// ```no_run
+/// # use arcly_http::prelude::*;
+/// # #[module(root)] struct AppModule;
 /// #[arcly_http::main(AppModule)]
 /// fn main(app: App) -> App {
 ///     app.info("Shop", "1.0", "Sells things.")

@@ -24,7 +24,18 @@ pub type CommandFuture<'g> =
 /// An application takes it by `#[module(plugins(FlagModule), ..)]`, which imports the
 /// module as well:
 ///
-/// ```ignore
+/// ```
+/// # use arcly_http::di::FrozenDiContainer;
+/// # use arcly_http::plugin::{Page, PageFuture, Plugin, PluginCommand};
+/// # use arcly_http::prelude::*;
+/// # #[derive(Injectable)] struct Flags;
+/// # impl Flags {
+/// #     fn names(&self) -> Vec<String> { vec![] }
+/// #     fn rows(&self) -> Vec<[String; 2]> { vec![] }
+/// # }
+/// #[module(providers(Flags))]
+/// pub struct FlagModule;
+///
 /// impl Plugin for FlagModule {
 ///     const NAME: &'static str = "flags";
 ///
