@@ -19,7 +19,7 @@ pub use container::{
 pub use inject::{All, Dependency, Inject, Lazy};
 pub use key::{Key, Qualifier, Token, Unqualified};
 pub use lifecycle::{
-    HookError, HookTable, Lifecycle, NoHooks, Probe, ShutdownReport, WithHooks, hooks_of,
+    HookError, HookTable, Hookless, Lifecycle, NoHooks, Probe, ShutdownReport, WithHooks, hooks_of,
 };
 pub use meta::{
     ActionMeta, Binding, ControllerMeta, Dep, DepKind, DepSpec, Host, Module, ModuleMeta, Needer,

@@ -9,10 +9,12 @@ use proc_macro2::TokenStream;
 use crate::support::Errors;
 
 pub(crate) fn expand(
-    args: parse::Args,
+    mut args: parse::Args,
     mut item: syn::ItemImpl,
     errors: &mut Errors,
 ) -> TokenStream {
+    parse::stages_below(&mut args, &mut item, errors);
+    let meant = parse::meant_as_routes(&item);
     let routes = parse::routes(&args, &mut item, errors);
     // A route with a fault is left out, so that one mistake gives one message.
     let routes: Vec<_> = routes
@@ -24,5 +26,9 @@ pub(crate) fn expand(
         })
         .collect();
     validate::controller(&args, &item, errors);
-    expand::emit(&args, &item, &routes)
+    validate::together(&routes, errors);
+    if meant.is_empty() && errors.count() == 0 {
+        errors.at(&item.self_ty, "this controller has no routes: put `#[get(\"/..\")]` or another method on one of its methods");
+    }
+    expand::emit(&args, &item, &routes, &meant)
 }

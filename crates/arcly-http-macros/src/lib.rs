@@ -100,7 +100,8 @@ pub fn derive_qualifier(input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// `#[action(role = "editor", scope = "articles:write")]` on a variant: one of
-/// the roles and all of the scopes are needed. Both may be repeated.
+/// the roles and all of the scopes are needed. Both may be repeated; a variant has one of
+/// them at least.
 #[proc_macro_derive(Action, attributes(action))]
 pub fn derive_action(input: TokenStream) -> TokenStream {
     support::derive(input, derive::action::expand)
@@ -128,7 +129,7 @@ pub fn derive_action(input: TokenStream) -> TokenStream {
 /// Each variant says how: `#[problem(status = 409)]`, with `code`, `type` and
 /// `title` where the defaults do not fit; `#[problem(internal)]` for a fault
 /// that only the log may read; `#[problem(transparent)]` to let the inner
-/// error answer. A field with `#[problem(member)]` becomes an extension member
+/// error answer. The code is the variant in snake case (`not_found`). A field with `#[problem(member)]` becomes an extension member
 /// of the body. The `Display` of the error becomes the detail.
 #[proc_macro_derive(Problem, attributes(problem))]
 pub fn derive_problem(item: TokenStream) -> TokenStream {
@@ -264,13 +265,17 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `prefix`, `guards(..)`, `interceptors(..)`, `filters(..)` and `layers(..)` apply
 ///   to its controllers; on the root, to the whole application.
 ///
+/// Entries may carry `#[cfg(..)]`: `imports(#[cfg(feature = "mail")] MailModule)`; so may
+/// the methods of a controller that are routes. A module that nobody imports or launches
+/// does not compile, unless other crates can reach it.
+///
 /// Modules, controllers and routes also say how requests are treated; what an inner
 /// level says goes first:
 ///
 /// | setting | what it does |
 /// |---|---|
 /// | `deadline = "5s"` | gives an operation up after that time (`ms`, `s`, `min`, `h`) and answers 504; `None`: never |
-/// | `rate_limit("100/min", per = principal)` | answers 429 to a client that asks more often; all operations below share it. `per` is `address`, `principal` or `tenant`; several limits hold together |
+/// | `rate_limit("100/min", per = principal)` | answers 429 to a client that asks more often; all operations below share it. `per` is `address`, `principal` or `tenant`; who has proved nothing counts by address; several limits hold together |
 /// | `rate_cost = 5` | a request uses so much of its limits |
 /// | `cors = function` | pages of the origins that the function's `Cors` names may call it and read the answer; `None`: no page |
 /// | `csrf = false` | pages of other origins may cause requests that change things |
@@ -287,6 +292,8 @@ pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `#[options]`, `#[trace]` or, for any other method,
 /// `#[route("PROPFIND", "/..")]`; and one of `#[public]`, `#[authenticated]`,
 /// `#[can(Action::Of)]`.
+///
+/// Guards and the like may also stand below it: `#[guards(OfficeHours)]`.
 ///
 /// A module lists it in `controllers(..)`. One that no module of its crate lists has no
 /// routes and does not compile; `elsewhere` says that only other crates list it.

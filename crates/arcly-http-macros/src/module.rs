@@ -1,6 +1,7 @@
 //! `#[module(..)]`: a unit of visibility.
 
 mod expand;
+pub(crate) mod gated;
 mod parse;
 mod settings;
 pub(crate) mod stages;

@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{FnArg, GenericArgument, ItemFn, ItemTrait, Pat, PathArguments, ReturnType, Token, Type};
 
-use crate::derive::injectable::scope_name;
+use crate::derive::injectable::{scope_name, word};
 use crate::support::{Errors, key, rt};
 
 /// Arguments of `#[injectable(..)]`.
@@ -64,15 +64,18 @@ impl Parse for FactoryArgs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let mut args = Self { scope: syn::Ident::new("Singleton", input.span()), qualifier: None };
         while !input.is_empty() {
-            let word: syn::Ident = input.parse()?;
+            let setting: syn::Ident = input.parse()?;
             let _: Token![=] = input.parse()?;
-            if word == "scope" {
-                args.scope = scope_name(&input.parse()?)?;
-            } else if word == "qualifier" {
+            if setting == "scope" {
+                args.scope = scope_name(&word(input)?)?;
+            } else if setting == "qualifier" {
+                if input.peek(syn::Lit) {
+                    return Err(input.error("name the marker's type, without quotes"));
+                }
                 args.qualifier = Some(input.parse()?);
             } else {
                 return Err(syn::Error::new(
-                    word.span(),
+                    setting.span(),
                     "expected `scope = ..` or `qualifier = ..`",
                 ));
             }

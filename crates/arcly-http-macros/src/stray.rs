@@ -5,8 +5,12 @@ use quote::quote;
 
 pub(crate) fn refuse(name: &str, _args: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
+    let or_below = match name {
+        "guards" | "interceptors" | "filters" | "layers" => ", or below `#[controller(..)]`",
+        _ => "",
+    };
     let message = format!(
-        "`#[{name}]` has no effect here: it belongs on a method inside a `#[controller(..)]` impl block"
+        "`#[{name}]` has no effect here: it belongs on a method inside a `#[controller(..)]` impl block{or_below}"
     );
     let error = syn::Error::new(proc_macro2::Span::call_site(), message).to_compile_error();
     quote!(#item #error).into()

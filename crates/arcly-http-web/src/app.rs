@@ -424,6 +424,7 @@ impl App {
         };
         let mut facts = HashMap::new();
         let mut operations = vec![];
+        let mut ids: HashMap<String, String> = HashMap::new();
         for declared in self.declared() {
             let version = table.versioning().prefix(declared.route.fact.version);
             let of_operation =
@@ -434,6 +435,13 @@ impl App {
             operations.push((declared.line(table.versioning()), Arc::clone(&of_route)));
             let built = declared.build(container, of_operation, of_route, &common);
             let route = format!("{} {path}", declared.route.fact.method);
+            let id = declared.operation_id();
+            if let Some(other) = ids.insert(id.clone(), route.clone()) {
+                let fault = format!(
+                    "its operation id `{id}` is that of {other} as well; write `operation_id = \"..\"` on one of them"
+                );
+                return Err(AppError::Settings { route, fault });
+            }
             let built = built.map_err(|fault| match fault {
                 Fault::Bind(source) => AppError::Bind { route, source },
                 Fault::Settings(fault) => AppError::Settings { route, fault },

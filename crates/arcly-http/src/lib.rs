@@ -45,8 +45,8 @@ pub mod prelude {
 
     pub use arcly_http_macros::{
         Action, Config, Injectable, Input, Problem, Qualifier, Token, authenticated, can,
-        controller, delete, get, injectable, module, options, patch, post, provider, public, put,
-        route,
+        controller, delete, filters, get, guards, injectable, interceptors, layers, module,
+        options, patch, post, provider, public, put, route,
     };
 }
 
@@ -58,9 +58,9 @@ pub mod __rt {
     pub use arcly_http_core::contract::Operation;
     pub use arcly_http_core::di::{
         ActionMeta, Binding, BuildError, BuildFuture, ControllerMeta, Dep, Dependency, HookTable,
-        Host, Inject, Instance, Key, Module, ModuleMeta, Needer, Needs, NoHooks, Place, Probe,
-        Provide, ProviderEntry, ProviderMeta, ProviderScope, Qualifier, Resolver, RouteFact, Token,
-        Unqualified, WithHooks, proof, shared,
+        Hookless, Host, Inject, Instance, Key, Module, ModuleMeta, Needer, Needs, NoHooks, Place,
+        Probe, Provide, ProviderEntry, ProviderMeta, ProviderScope, Qualifier, Resolver, RouteFact,
+        Token, Unqualified, WithHooks, proof, shared,
     };
     pub use arcly_http_core::{config, problem, validate};
     pub use arcly_http_web::argument::asks::{self, Elsewhere};

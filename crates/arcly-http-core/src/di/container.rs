@@ -361,6 +361,16 @@ impl Builder {
         tasks.0.observe(&metrics);
         ready.insert(METRICS_KEY, vec![Instance::new(Arc::new(metrics.clone()))]);
         let is_replaced = |key: &Key| self.replaced.iter().any(|(k, _)| k == key);
+        // What a provider is bound to is replaced with it.
+        for (replaced, instance) in &self.replaced {
+            for node in graph.nodes.iter().filter(|node| node.meta.key == *replaced) {
+                for (key, named) in node.names(instance.clone()) {
+                    if !is_replaced(&key) {
+                        ready.entry(key).or_default().push(named);
+                    }
+                }
+            }
+        }
 
         self.check_config(&graph, &ready, &late).await?;
         for level in &levels {

@@ -16,6 +16,11 @@ pub type HookError = Box<dyn std::error::Error + Send + Sync>;
 /// Hooks run along the graph: `on_init` and `on_start` after those of the
 /// providers it needs, `on_drain` and `on_shutdown` before them. Each has a
 /// deadline ([`super::LaunchLimits`]).
+///
+/// They run for singletons that are provided as what implements this: a struct that
+/// derives `Injectable`, or what a factory returns by its own type. They do not run for a
+/// factory that returns `Arc<dyn Trait>`, which hides its type: list the struct with
+/// `as dyn Trait` instead.
 pub trait Lifecycle: Send + Sync + 'static {
     /// After every provider is built, before anything is served. A failure
     /// stops the launch.
@@ -92,6 +97,11 @@ impl<T: ?Sized> Probe<T> {
     }
 }
 
+impl<T: Lifecycle> Probe<T> {
+    /// Whether the type has hooks; [`Hookless`] answers for those that have none.
+    pub const HAS_HOOKS: bool = true;
+}
+
 /// See [`Probe`].
 pub trait WithHooks {
     /// The hooks of the probed type.
@@ -115,6 +125,14 @@ impl<T: ?Sized> NoHooks for &Probe<T> {
         None
     }
 }
+
+/// See [`Probe`].
+pub trait Hookless {
+    /// No.
+    const HAS_HOOKS: bool = false;
+}
+
+impl<T: ?Sized> Hookless for Probe<T> {}
 
 /// What was cut or failed while shutting down.
 #[derive(Debug, Default)]

@@ -10,43 +10,73 @@ use super::validate::byte_size;
 use crate::module::stages::{stage_deps, stages};
 use crate::support::{rt, rt_at};
 
-pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> TokenStream {
+pub(super) fn emit(
+    args: &Args,
+    item: &syn::ItemImpl,
+    routes: &[Route],
+    meant: &[(syn::Ident, usize)],
+) -> TokenStream {
     if !item.generics.params.is_empty() || item.trait_.is_some() {
         return quote!(#item);
     }
     let rt = rt();
     let controller = &item.self_ty;
-    let count = routes.len();
-    let facts = routes.iter().enumerate().map(|(index, route)| fact(args, index, route));
+    // What the controller's stages need is said once, so that it is reported once: by a
+    // route that is always there, or by each.
+    let first = routes.iter().position(|route| route.cfgs.is_empty());
+    let facts = routes.iter().enumerate().map(|(index, route)| {
+        let (cfgs, name) = (&route.cfgs, fact_name(index));
+        let fact = fact(args, index, route, first.is_none_or(|first| first == index));
+        quote!(#(#cfgs)* const #name: #rt::RouteFact = #fact;)
+    });
+    let fact_names = routes.iter().enumerate().map(|(index, route)| {
+        let (cfgs, name) = (&route.cfgs, fact_name(index));
+        quote!(#(#cfgs)* #name)
+    });
     let mounts =
         routes.iter().enumerate().map(|(index, route)| http_route(args, controller, index, route));
     let types = routes.iter().enumerate().map(|(index, route)| {
         let names = argument_types(index, route);
         let types = route.arguments.iter().map(|argument| &argument.ty);
-        quote!(#(type #names = #types;)*)
+        let cfgs = &route.cfgs;
+        let types = names.zip(types).map(|(name, ty)| quote!(#(#cfgs)* type #name = #ty;));
+        quote!(#(#types)*)
     });
     let urls = routes.iter().map(|route| url(args, route));
+    // Who links to a route that has a fault need not hear of that as well.
+    let is_whole = |handler: &syn::Ident| routes.iter().any(|route| route.handler == *handler);
+    let faulty = meant.iter().filter(|(handler, _)| !is_whole(handler)).map(|(handler, count)| {
+        let name = format_ident!("{handler}_url");
+        let types = (0..*count).map(|_| quote!(_: &(impl ?::core::marker::Sized)));
+        quote! {
+            pub(crate) fn #name(#(#types),*) -> ::std::string::String {
+                ::std::string::String::new()
+            }
+        }
+    });
     let stage_list = stages(&args.common.stages);
     let asks = asks(routes);
+    let unasked_rules = unasked_rules(routes);
     let listed = (!args.elsewhere).then(|| listed(controller));
     quote! {
         #item
         #asks
+        #unasked_rules
         #listed
         const _: () = {
             #(#types)*
-            static ROUTES: [#rt::RouteFact; #count] = [#(#facts),*];
+            #(#facts)*
             fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
                 ::std::boxed::Box::new(#rt::ControllerHttp::new(
                     #stage_list,
-                    ::std::vec![#(#mounts),*],
+                    ::std::vec::Vec::from([#(#mounts),*]),
                 ))
             }
             #[automatically_derived]
             impl #rt::Controller for #controller {
                 const CONTROLLER: &'static #rt::ControllerMeta = &#rt::ControllerMeta {
                     provider: <#controller as #rt::Provide>::PROVIDER,
-                    routes: &ROUTES,
+                    routes: &[#(#fact_names),*],
                     transport,
                 };
             }
@@ -55,6 +85,7 @@ pub(super) fn emit(args: &Args, item: &syn::ItemImpl, routes: &[Route]) -> Token
         #[allow(dead_code, reason = "not every route is linked to")]
         impl #controller {
             #(#urls)*
+            #(#faulty)*
         }
     }
 }
@@ -80,8 +111,21 @@ fn listed(controller: &syn::Type) -> TokenStream {
 /// What arguments and access rules ask of the types in them, each by itself; see
 /// `arcly_http_web::argument::asks`.
 fn asks(routes: &[Route]) -> TokenStream {
+    let asks: Vec<_> = routes.iter().flat_map(asks_of).collect();
+    if asks.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        const _: () = {
+            #[allow(dead_code, reason = "its fields have to be well-formed, and no more")]
+            struct Asks(#(#asks),*);
+        };
+    }
+}
+
+fn asks_of(route: &Route) -> Vec<TokenStream> {
     let mut asks = vec![];
-    for (rule, _) in routes.iter().flat_map(|route| &route.rules) {
+    for (rule, _) in &route.rules {
         let Rule::Can(action) = rule else { continue };
         let mut set = action.path.clone();
         set.segments.pop();
@@ -89,7 +133,7 @@ fn asks(routes: &[Route]) -> TokenStream {
         let rt = rt_at(action.span());
         asks.push(quote_spanned!(action.span()=> #rt::asks::Action<#set>));
     }
-    for argument in routes.iter().flat_map(|route| &route.arguments) {
+    for argument in &route.arguments {
         let Some((mut kind, mut inner)) = wrapped(&argument.ty) else { continue };
         if kind == "Option" {
             let Some(optional) = wrapped(inner) else { continue };
@@ -97,7 +141,11 @@ fn asks(routes: &[Route]) -> TokenStream {
         }
         let mut is_checked = false;
         if kind == "Valid" {
-            let Some(valid) = wrapped(inner) else { continue };
+            let Some(valid) = wrapped(inner) else {
+                let rt = rt_at(inner.span());
+                asks.push(quote_spanned!(inner.span()=> #rt::asks::Wrapped<#inner>));
+                continue;
+            };
             (kind, inner) = valid;
             is_checked = true;
         }
@@ -113,19 +161,44 @@ fn asks(routes: &[Route]) -> TokenStream {
             asks.push(quote_spanned!(inner.span()=> #rt::asks::Checked<#inner>));
         }
     }
-    for sent in routes.iter().filter_map(|route| sent_as_json(&route.reply)) {
+    if let Some(sent) = sent_as_json(&route.reply) {
         let rt = rt_at(sent.span());
         asks.push(quote_spanned!(sent.span()=> #rt::asks::Sent<#sent>));
     }
-    if asks.is_empty() {
-        return TokenStream::new();
+    let cfgs = &route.cfgs;
+    asks.into_iter().map(|ask| quote!(#(#cfgs)* #ask)).collect()
+}
+
+/// Rules that nobody asks for: an input type with rules is taken without `Valid`.
+fn unasked_rules(routes: &[Route]) -> TokenStream {
+    let mut checks = vec![];
+    for route in routes {
+        for argument in &route.arguments {
+            let Some((mut kind, mut inner)) = wrapped(&argument.ty) else { continue };
+            if kind == "Option" {
+                let Some(optional) = wrapped(inner) else { continue };
+                (kind, inner) = optional;
+            }
+            let kind = kind.to_string();
+            if !matches!(kind.as_str(), "Json" | "Form" | "Query") {
+                continue;
+            }
+            let ty = inner.to_token_stream().to_string().replace(' ', "");
+            let fault = format!(
+                "`{ty}` has rules (`garde::Validate`), which `{kind}<{ty}>` does not check: write `Valid<{kind}<{ty}>>`"
+            );
+            let (cfgs, rt) = (&route.cfgs, rt_at(inner.span()));
+            checks.push(quote_spanned! {inner.span()=>
+                #(#cfgs)*
+                const _: () = {
+                    #[allow(unused_imports, reason = "used where the type has no rules")]
+                    use #rt::asks::NoRules as _;
+                    ::core::assert!(!#rt::asks::Probe::<#inner>::HAS_RULES, #fault);
+                };
+            });
+        }
     }
-    quote! {
-        const _: () = {
-            #[allow(dead_code, reason = "its fields have to be well-formed, and no more")]
-            struct Asks(#(#asks),*);
-        };
-    }
+    quote!(#(#checks)*)
 }
 
 /// What a reply sends as JSON: the `T` of `Json<T>`, `Result<Created<Json<T>>, E>`.
@@ -168,7 +241,11 @@ fn text(value: Option<&LitStr>) -> String {
     value.map(LitStr::value).unwrap_or_default()
 }
 
-fn fact(args: &Args, index: usize, route: &Route) -> TokenStream {
+fn fact_name(index: usize) -> syn::Ident {
+    format_ident!("ROUTE_{index}")
+}
+
+fn fact(args: &Args, index: usize, route: &Route, has_stages: bool) -> TokenStream {
     let rt = rt();
     let method = &route.method;
     let path = full_path(args, route);
@@ -204,8 +281,7 @@ fn fact(args: &Args, index: usize, route: &Route) -> TokenStream {
         Rule::Public => None,
         Rule::Authenticated | Rule::Can(_) => Some(quote!(#rt::AUTHENTICATED_NEEDS,)),
     };
-    // What the controller's stages need is said once, so that it is reported once.
-    let stages = (index == 0).then_some(&args.common.stages);
+    let stages = has_stages.then_some(&args.common.stages);
     let stages = stages.into_iter().chain([&route.args.common.stages]).flat_map(stage_deps);
     let stages = stages.map(|deps| quote!(#rt::Needs { of: #rt::Needer::Stage, deps: #deps }));
     quote! {
@@ -246,9 +322,13 @@ fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) 
     let stage_list = stages(&route.args.common.stages);
     let reply = &route.reply;
     let describe_reply = reply_call(reply, "describe", quote!(operation));
+    let (cfgs, fact_name) = (&route.cfgs, fact_name(index));
     quote! {
-        #rt::HttpRoute {
-            fact: &ROUTES[#index],
+        #(#cfgs)* #rt::HttpRoute {
+            fact: {
+                static FACT: #rt::RouteFact = #fact_name;
+                &FACT
+            },
             summary: #summary,
             description: #description,
             operation_id: #operation_id,
@@ -394,8 +474,9 @@ fn url(args: &Args, route: &Route) -> TokenStream {
         let rt = rt_at(ty.span());
         quote_spanned!(ty.span()=> &<#ty as #rt::PathArgument>::Value)
     });
-    let vis = quote!(pub(crate));
+    let (cfgs, vis) = (&route.cfgs, quote!(pub(crate)));
     quote! {
+        #(#cfgs)*
         #[doc = #doc]
         #[must_use]
         #vis fn #name(#(#names: #types),*) -> ::std::string::String {

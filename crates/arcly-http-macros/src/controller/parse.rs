@@ -5,7 +5,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{FnArg, ImplItem, ItemImpl, LitStr, Pat, Token, Type};
 
-use crate::module::stages::{NAMES, Stages, list};
+use crate::module::gated::{comma, list};
+use crate::module::stages::{NAMES, Stages};
 use crate::support::{Errors, docs};
 
 /// `#[controller("/prefix", key = value, ..)]`.
@@ -34,19 +35,23 @@ impl Common {
     fn take(&mut self, name: &str, input: ParseStream<'_>) -> syn::Result<bool> {
         match name {
             "tags" => self.tags = list(input)?,
-            "version" => self.version = Some(value(input)?),
-            "deprecated" => self.deprecated = Some(value(input)?),
-            "sunset" => self.sunset = Some(value(input)?),
-            "body_limit" => self.body_limit = Some(value(input)?),
+            "version" => self.version = Some(text(input, r#"version = "1""#)?),
+            "deprecated" => {
+                self.deprecated = Some(text(input, r#"deprecated = "2027-01-31T00:00:00Z""#)?)
+            }
+            "sunset" => self.sunset = Some(text(input, r#"sunset = "2027-01-31T00:00:00Z""#)?),
+            "body_limit" => self.body_limit = Some(text(input, r#"body_limit = "64KiB""#)?),
             other => return self.stages.take(other, input),
         }
         Ok(true)
     }
 }
 
-fn value<T: Parse>(input: ParseStream<'_>) -> syn::Result<T> {
-    let _: Token![=] = input.parse()?;
-    input.parse()
+/// `= ".."`; `look` is an example.
+fn text(input: ParseStream<'_>, look: &str) -> syn::Result<LitStr> {
+    let fault = |error: syn::Error| syn::Error::new(error.span(), format!("write `{look}`"));
+    input.parse::<Token![=]>().map_err(fault)?;
+    input.parse().map_err(fault)
 }
 
 impl Parse for Args {
@@ -54,34 +59,30 @@ impl Parse for Args {
         let mut args = Self::default();
         if input.peek(LitStr) {
             args.prefix = Some(input.parse()?);
-            if !input.is_empty() {
-                let _: Token![,] = input.parse()?;
-            }
+            comma(input)?;
         }
         while !input.is_empty() {
             let name: syn::Ident = input.parse()?;
-            let text = name.to_string();
-            if matches!(text.as_str(), "public" | "authenticated" | "can") {
+            let setting = name.to_string();
+            if matches!(setting.as_str(), "public" | "authenticated" | "can") {
                 return Err(syn::Error::new(
                     name.span(),
                     "access is decided per operation: put the rule on each method",
                 ));
             }
-            if text == "host" {
-                args.host = Some(value(input)?);
-            } else if text == "elsewhere" {
+            if setting == "host" {
+                args.host = Some(text(input, r#"host = "api.example.com""#)?);
+            } else if setting == "elsewhere" {
                 args.elsewhere = true;
-            } else if !args.common.take(&text, input)? {
+            } else if !args.common.take(&setting, input)? {
                 return Err(syn::Error::new(
                     name.span(),
                     format!(
-                        "unknown setting `{text}`\n       expected one of: tags, host, elsewhere, version, deprecated, sunset, body_limit, {NAMES}"
+                        "unknown setting `{setting}`\n       expected one of: tags, host, elsewhere, version, deprecated, sunset, body_limit, {NAMES}"
                     ),
                 ));
             }
-            if !input.is_empty() {
-                let _: Token![,] = input.parse()?;
-            }
+            comma(input)?;
         }
         Ok(args)
     }
@@ -100,23 +101,21 @@ impl Parse for RouteArgs {
             return Err(input.error("a route begins with its path: `#[get(\"/{id}\")]`"));
         }
         let mut args = Self { path: input.parse()?, operation_id: None, common: Common::default() };
+        comma(input)?;
         while !input.is_empty() {
-            let _: Token![,] = input.parse()?;
-            if input.is_empty() {
-                break;
-            }
             let name: syn::Ident = input.parse()?;
-            let text = name.to_string();
-            if text == "operation_id" {
-                args.operation_id = Some(value(input)?);
-            } else if !args.common.take(&text, input)? {
+            let setting = name.to_string();
+            if setting == "operation_id" {
+                args.operation_id = Some(text(input, r#"operation_id = "listUsers""#)?);
+            } else if !args.common.take(&setting, input)? {
                 return Err(syn::Error::new(
                     name.span(),
                     format!(
-                        "unknown setting `{text}`\n       expected one of: operation_id, tags, version, deprecated, sunset, body_limit, {NAMES}"
+                        "unknown setting `{setting}`\n       expected one of: operation_id, tags, version, deprecated, sunset, body_limit, {NAMES}"
                     ),
                 ));
             }
+            comma(input)?;
         }
         Ok(args)
     }
@@ -141,6 +140,8 @@ pub(crate) enum Passing {
 pub(crate) struct Argument {
     /// As the client knows it.
     pub(crate) name: String,
+    /// What `#[name(..)]` says.
+    pub(crate) given_name: Option<LitStr>,
     /// As the source has it.
     pub(crate) own_name: String,
     pub(crate) span: proc_macro2::Span,
@@ -151,6 +152,9 @@ pub(crate) struct Argument {
 }
 
 pub(crate) struct Route {
+    /// `#[cfg(..)]` of the method: what is written for the route is compiled when the
+    /// method is.
+    pub(crate) cfgs: Vec<syn::Attribute>,
     /// In upper case.
     pub(crate) method: String,
     pub(crate) args: RouteArgs,
@@ -213,6 +217,57 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+/// Takes what stands below `#[controller(..)]` and applies to all of its routes.
+pub(crate) fn stages_below(args: &mut Args, item: &mut ItemImpl, errors: &mut Errors) {
+    item.attrs.retain(|attr| {
+        let Some(word) = attr.path().get_ident().map(ToString::to_string) else { return true };
+        match word.as_str() {
+            "public" | "authenticated" | "can" => {
+                errors.at(attr, "access is decided per operation: put the rule on each method")
+            }
+            "guards" | "interceptors" | "filters" | "layers" => {
+                let mut stages = Stages::default();
+                match take_stages(attr, &word, &mut stages) {
+                    Ok(()) => args.common.stages.append(stages),
+                    Err(error) => errors.push(error),
+                }
+            }
+            _ => return true,
+        }
+        false
+    });
+}
+
+/// `#[guards(A, B)]` and its like.
+fn take_stages(attr: &syn::Attribute, word: &str, stages: &mut Stages) -> syn::Result<()> {
+    let tokens = attr.meta.require_list()?.tokens.clone();
+    let parser = |input: ParseStream<'_>| stages.take(word, input).map(|_| ());
+    syn::parse::Parser::parse2(parser, quote::quote!((#tokens)))
+}
+
+/// Methods that were meant as routes, and how many parameters their paths have.
+pub(crate) fn meant_as_routes(item: &ItemImpl) -> Vec<(syn::Ident, usize)> {
+    let is_route = |attr: &syn::Attribute| {
+        attr.path().segments.last().is_some_and(|last| {
+            let word = last.ident.to_string();
+            METHODS.contains(&word.as_str()) || word == "route"
+        })
+    };
+    let functions = item.items.iter().filter_map(|item| match item {
+        ImplItem::Fn(function) if function.attrs.iter().any(is_route) => Some(&function.sig),
+        _ => None,
+    });
+    functions
+        .map(|sig| {
+            let paths = sig
+                .inputs
+                .iter()
+                .filter(|input| matches!(input, FnArg::Typed(argument) if is_path(&argument.ty)));
+            (sig.ident.clone(), paths.count())
+        })
+        .collect()
+}
+
 /// Takes the routes out of the block: their attributes are removed from it.
 pub(crate) fn routes(_args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Vec<Route> {
     let mut routes = vec![];
@@ -262,6 +317,12 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
         } else if EXTRAS.contains(&text.as_str()) {
             strays.push((text.clone(), attr.path().span()));
             match text.as_str() {
+                "public" | "authenticated" if !matches!(attr.meta, syn::Meta::Path(_)) => {
+                    errors.at(
+                        &attr,
+                        format!("`#[{text}]` stands by itself; roles and scopes are asked for by an action: `#[can(Article::Publish)]`"),
+                    );
+                }
                 "public" => rules.push((Rule::Public, attr.path().span())),
                 "authenticated" => rules.push((Rule::Authenticated, attr.path().span())),
                 "can" => match attr.parse_args::<syn::Expr>() {
@@ -272,17 +333,18 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
                     Err(_) => errors.at(&attr, ONE_ACTION),
                 },
                 _ => {
-                    let meta = attr.meta.require_list().map(|list| list.tokens.clone());
-                    let taken = meta.and_then(|tokens| {
-                        let parser = |input: ParseStream<'_>| stages.take(&text, input).map(|_| ());
-                        syn::parse::Parser::parse2(parser, quote::quote!((#tokens)))
-                    });
-                    if let Err(error) = taken {
+                    if let Err(error) = take_stages(&attr, &text, &mut stages) {
                         errors.push(error);
                     }
                 }
             }
         } else {
+            if text == "cfg_attr" && names_one_of_ours(&attr) {
+                errors.at(
+                    &attr,
+                    "write `#[cfg(..)]` on the method, and its route and access rule without a condition",
+                );
+            }
             function.attrs.push(attr);
         }
     }
@@ -309,9 +371,15 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
     if errors.count() > before {
         return vec![];
     }
+    if let Some(generic) = function.sig.generics.type_params().next() {
+        errors.at(generic, "a handler has no type parameters: who would say what they are?");
+        return vec![];
+    }
     let Some((_, method, mut args)) = found.pop() else { return vec![] };
     args.common.stages.append(stages);
+    let is_cfg = |attr: &&syn::Attribute| attr.path().is_ident("cfg");
     vec![Route {
+        cfgs: function.attrs.iter().filter(is_cfg).cloned().collect(),
         method,
         args,
         rules,
@@ -327,6 +395,22 @@ fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
         summary,
         description,
     }]
+}
+
+/// Whether a `cfg_attr` hides a route or an access rule from this macro.
+fn names_one_of_ours(attr: &syn::Attribute) -> bool {
+    let tokens = attr.meta.to_token_stream().into_iter();
+    let groups = tokens.filter_map(|token| match token {
+        proc_macro2::TokenTree::Group(group) => Some(group.stream()),
+        _ => None,
+    });
+    groups.flatten().any(|token| match token {
+        proc_macro2::TokenTree::Ident(word) => {
+            let word = word.to_string();
+            METHODS.contains(&word.as_str()) || EXTRAS.contains(&word.as_str()) || word == "route"
+        }
+        _ => false,
+    })
 }
 
 /// `#[name("x-tenant")]` and `#[reads("id")]` on arguments, per argument.
@@ -399,13 +483,14 @@ fn arguments(
             other => (other.clone(), Passing::Value),
         };
         let own = ident.to_string().trim_start_matches('_').to_owned();
-        let name = renamed.name.map_or(own, |name| name.value());
+        let name = renamed.name.as_ref().map_or(own, LitStr::value);
         let mut reads: Vec<String> = renamed.reads.iter().map(LitStr::value).collect();
         if is_path(&ty) {
             reads.push(name.clone());
         }
         arguments.push(Argument {
             name,
+            given_name: renamed.name,
             own_name: ident.to_string(),
             span: ident.span(),
             ty,

@@ -37,7 +37,16 @@ pub(super) fn parameters(path: &str) -> Result<Vec<String>, String> {
             None => inner,
         };
         if syn::parse_str::<syn::Ident>(name).is_err() {
-            return Err(format!("`{name}` is not the name of an argument"));
+            let better: String = match name.split_once(':') {
+                Some((before, _)) => before.to_owned(),
+                None => name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect(),
+            };
+            let hint = if syn::parse_str::<syn::Ident>(&better).is_ok() {
+                format!("; write `{{{better}}}`, whose type the argument `{better}: Path<..>` says")
+            } else {
+                String::new()
+            };
+            return Err(format!("`{name}` is not the name of an argument{hint}"));
         }
         if names.iter().any(|known| known == name) {
             return Err(format!("parameter `{name}` appears twice"));
@@ -89,7 +98,13 @@ pub(super) fn route(args: &Args, route: &Route, errors: &mut Errors) {
         );
     }
     check_path(args, route, errors);
+    check_names(route, errors);
     check_arguments(route, errors);
+    if let Some(version) = route.args.common.version.as_ref().filter(|text| text.value().is_empty())
+    {
+        errors
+            .at(version, "a version has a name, as `\"1\"`; leave it out for a route without one");
+    }
     for (date, what) in
         [(&route.args.common.deprecated, "deprecated"), (&route.args.common.sunset, "sunset")]
     {
@@ -101,6 +116,16 @@ pub(super) fn route(args: &Args, route: &Route, errors: &mut Errors) {
         route.args.common.body_limit.as_ref().filter(|limit| byte_size(limit).is_none())
     {
         errors.at(limit, "a size is a number with a unit: `\"64KiB\"`, `\"2MiB\"`, `\"512B\"`");
+    }
+}
+
+/// Faults between the routes of one controller.
+pub(super) fn together(routes: &[Route], errors: &mut Errors) {
+    let ids = || routes.iter().filter_map(|route| route.args.operation_id.as_ref());
+    for (index, id) in ids().enumerate() {
+        if ids().take(index).any(|other| other.value() == id.value()) {
+            errors.at(id, "another operation has this id; an id names one operation");
+        }
     }
 }
 
@@ -138,6 +163,15 @@ fn check_path(args: &Args, route: &Route, errors: &mut Errors) {
             return;
         }
     };
+    if path.value().len() > 1 && path.value().ends_with('/') {
+        let better = path.value().trim_end_matches('/').to_owned();
+        let better = if better.is_empty() { "/".to_owned() } else { better };
+        errors.at(
+            path,
+            format!("a path does not end with `/`, clients would have to write it: `\"{better}\"`"),
+        );
+        return;
+    }
     let prefix = args.prefix.as_ref().map(LitStr::value).unwrap_or_default();
     names.extend(parameters(&prefix).unwrap_or_default());
     let read: Vec<&String> = route.arguments.iter().flat_map(|argument| &argument.reads).collect();
@@ -147,9 +181,16 @@ fn check_path(args: &Args, route: &Route, errors: &mut Errors) {
         }
         if let Some(argument) = route.arguments.iter().find(|argument| argument.name == *name) {
             let ty = argument.ty.to_token_stream().to_string().replace(' ', "");
+            let advice = if ty.contains("Path<") {
+                format!(
+                    "write `{name}: Path<..>` by itself: a parameter is always there, and its type says what it may be"
+                )
+            } else {
+                format!("write `{name}: Path<{ty}>`")
+            };
             errors.at(
                 &argument.ty,
-                format!("`{{{name}}}` is read from the path by `Path`: write `{name}: Path<{ty}>`"),
+                format!("`{{{name}}}` is read from the path by `Path`: {advice}"),
             );
         } else {
             errors.at(
@@ -170,11 +211,49 @@ fn check_path(args: &Args, route: &Route, errors: &mut Errors) {
     }
 }
 
+/// Names that `#[name(..)]` gives.
+fn check_names(route: &Route, errors: &mut Errors) {
+    for argument in &route.arguments {
+        let Some(name) = &argument.given_name else { continue };
+        let mut kind = argument.ty.clone();
+        while let Some((_, inner)) =
+            first_of(&kind).filter(|(kind, _)| *kind == "Option" || *kind == "Valid")
+        {
+            kind = inner.clone();
+        }
+        let text = name.value();
+        let is_token = !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+        match kind_of(&kind).as_deref() {
+            Some("Header" | "Cookie") if !is_token => errors.at(
+                name,
+                "a name of a header or cookie is letters, digits and the signs of a token (RFC 9110, section 5.6.2): `x-tenant`",
+            ),
+            Some(kind @ ("Query" | "Json" | "Form" | "Multipart" | "RawBody" | "Caller" | "Inject" | "Scope")) => {
+                errors.at(name, format!("`{kind}` has no name of its own, so this has no effect; fields are renamed by `#[serde(rename = \"..\")]`"));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The body is read once, and `Caller` refuses whom `#[public]` lets in.
 fn check_arguments(route: &Route, errors: &mut Errors) {
-    let mut reads_body = false;
+    let (mut reads_body, mut reads_query) = (false, false);
     for argument in &route.arguments {
         let kind = kind_of(&argument.ty);
+        if let Some(advice) = misplaced(&argument.ty) {
+            errors.at(&argument.ty, advice);
+        }
+        if matches!(kind.as_deref(), Some("Query")) {
+            if reads_query {
+                errors.at(
+                    &argument.ty,
+                    "a second argument reads the query, and each would refuse the parameters of the other: take one struct that has the fields of both",
+                );
+            }
+            reads_query = true;
+        }
         if let Some((kind, single)) = single_value(&argument.ty) {
             let (name, ty) = (&argument.name, single.to_token_stream());
             errors.at(
@@ -183,6 +262,12 @@ fn check_arguments(route: &Route, errors: &mut Errors) {
             );
         }
         if matches!(kind.as_deref(), Some("Json" | "Form" | "Multipart" | "RawBody")) {
+            if matches!(route.method.as_str(), "GET" | "HEAD") {
+                errors.at(
+                    &argument.ty,
+                    format!("a {} has no body (RFC 9110, section 9.3): take `Query<..>`, or answer a `#[post(..)]`", route.method),
+                );
+            }
             if reads_body {
                 errors.at(
                     &argument.ty,
@@ -200,6 +285,23 @@ fn check_arguments(route: &Route, errors: &mut Errors) {
             );
         }
     }
+}
+
+/// Wrappers in the wrong order, and what to write.
+fn misplaced(ty: &syn::Type) -> Option<String> {
+    let (outer, inner) = first_of(ty)?;
+    let outer = outer.to_string();
+    let text = |ty: &syn::Type| ty.to_token_stream().to_string().replace(' ', "");
+    if matches!(outer.as_str(), "Header" | "Cookie" | "Query" | "Json" | "Form")
+        && let Some((wrapper, value)) = first_of(inner)
+        && (wrapper == "Valid" || wrapper == "Option" && outer != "Json")
+    {
+        return Some(format!(
+            "write it the other way round: `{wrapper}<{outer}<{}>>`",
+            text(value)
+        ));
+    }
+    None
 }
 
 /// A `Query` or `Form` of one value without a name.

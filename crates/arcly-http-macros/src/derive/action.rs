@@ -17,6 +17,7 @@ pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
                 if !matches!(variant.fields, Fields::Unit) {
                     errors.at(&variant.fields, "an action carries no data: remove the fields");
                 }
+                let before = errors.count();
                 let (mut roles, mut scopes) = (vec![], vec![]);
                 for attr in variant.attrs.iter().filter(|attr| attr.path().is_ident("action")) {
                     let parsed = attr.parse_nested_meta(|meta| {
@@ -32,6 +33,12 @@ pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
                     if let Err(error) = parsed {
                         errors.push(error);
                     }
+                }
+                if roles.is_empty() && scopes.is_empty() && before == errors.count() {
+                    errors.at(
+                        &variant.ident,
+                        "this action asks for nothing, so that every caller may do it: add `#[action(role = \"..\")]` or `#[action(scope = \"..\")]`; for every caller there is `#[authenticated]`",
+                    );
                 }
                 for text in roles.iter().chain(&scopes) {
                     if text.value().is_empty() || text.value().contains(char::is_whitespace) {

@@ -134,8 +134,10 @@ fn parse_field(field: &syn::Field, section: &Section, errors: &mut Errors) -> Fi
                 }
                 parsed.flag = flag.value();
             } else if meta.path.is_ident("secret") {
+                alone(&meta)?;
                 parsed.is_secret = true;
             } else if meta.path.is_ident("optional_in_dev") {
+                alone(&meta)?;
                 if !is_option(&field.ty) {
                     return Err(meta.error(
                         "`optional_in_dev` needs an `Option<..>`, which is `None` in profile `dev` alone",
@@ -159,10 +161,36 @@ fn parse_field(field: &syn::Field, section: &Section, errors: &mut Errors) -> Fi
         let ty = field.ty.to_token_stream().to_string().replace(' ', "");
         errors.at(default, format!("this default is no `{ty}`: write {expected}"));
     }
+    if parsed.is_secret && is_shown(&field.ty) {
+        errors.at(
+            &field.ty,
+            "a secret is a `Secret` (or `Option<Secret>`), which no `Debug` and no log shows",
+        );
+    }
     if let (true, Some(default)) = (parsed.is_secret, &parsed.default) {
         errors.at(default, "a secret has no default: whoever reads the source would know it");
     }
     parsed
+}
+
+/// Whether it is one of the types that show what they hold.
+fn is_shown(ty: &syn::Type) -> bool {
+    let syn::Type::Path(path) = ty else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    if let syn::PathArguments::AngleBracketed(arguments) = &last.arguments {
+        return arguments
+            .args
+            .iter()
+            .any(|inner| matches!(inner, syn::GenericArgument::Type(inner) if is_shown(inner)));
+    }
+    last.ident == "String" || last.ident == "PathBuf"
+}
+
+fn alone(meta: &syn::meta::ParseNestedMeta<'_>) -> syn::Result<()> {
+    if meta.input.peek(syn::Token![=]) {
+        return Err(meta.input.error("this stands by itself and takes no value"));
+    }
+    Ok(())
 }
 
 fn is_option(ty: &syn::Type) -> bool {

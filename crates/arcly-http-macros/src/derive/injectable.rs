@@ -55,7 +55,7 @@ fn parse_scope(attrs: &[syn::Attribute], errors: &mut Errors) -> syn::Ident {
                     "expected `scope = singleton`, `scope = request` or `scope = transient`",
                 ));
             }
-            scope = scope_name(&meta.value()?.parse()?)?;
+            scope = scope_name(&word(meta.value()?)?)?;
             Ok(())
         });
         if let Err(error) = parsed {
@@ -63,6 +63,16 @@ fn parse_scope(attrs: &[syn::Attribute], errors: &mut Errors) -> syn::Ident {
         }
     }
     scope
+}
+
+/// A word without quotes.
+pub(crate) fn word(input: syn::parse::ParseStream<'_>) -> syn::Result<syn::Ident> {
+    if input.peek(syn::LitStr) {
+        let text = input.parse::<syn::LitStr>()?;
+        let message = format!("write it without quotes: `{}`", text.value());
+        return Err(syn::Error::new(text.span(), message));
+    }
+    input.parse()
 }
 
 /// Maps the word of an attribute to the variant of `ProviderScope`.
@@ -183,11 +193,24 @@ fn emit(input: &DeriveInput, scope: &syn::Ident, fields: &[Field]) -> TokenStrea
                 #vis const #name: #rt::asks::Provider<#name> = #rt::asks::Provider::new();
             }
         });
+    let idle_hooks = (scope != "Singleton" && input.generics.params.is_empty()).then(|| {
+        quote_spanned! {name.span()=>
+            const _: () = {
+                #[allow(unused_imports, reason = "used where the type has no hooks")]
+                use #rt::Hookless as _;
+                ::core::assert!(
+                    !#rt::Probe::<#name>::HAS_HOOKS,
+                    "hooks run for what lives as long as the application; this is built for each request or each use: leave `impl Lifecycle` out, or the scope"
+                );
+            };
+        }
+    });
     let name_span = name.span();
     let line = quote_spanned!(name_span=> line!());
     quote! {
         #token
         #value
+        #idle_hooks
         #[automatically_derived]
         impl #impl_generics #name #type_generics #where_clause {
             #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! The metadata of a module.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::parse::{Args, Provider};
@@ -14,22 +14,25 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let key = key("", name);
     let line = quote_spanned!(name.span()=> line!());
     let module = |path: &syn::Path| quote_spanned!(path.span()=> &#path);
-    let imports = args.imports.iter().chain(&args.plugins).map(module);
-    let reexports = args.reexports.iter().map(module);
-    let plugins = args.plugins.iter().map(|path| quote_spanned!(path.span()=> .plugin::<#path>()));
-    let asked = args.imports.iter().chain(&args.plugins).chain(&args.reexports).map(|path| {
-        let rt = rt_at(path.span());
-        quote_spanned!(path.span()=> const _: () = #rt::asks::module(&#path);)
+    let imports = args.imports.iter().chain(&args.plugins).map(|entry| entry.write(module));
+    let reexports = args.reexports.iter().map(|entry| entry.write(module));
+    let plugins = args.plugins.iter().map(|entry| {
+        entry.write(|path| quote_spanned!(path.span()=> let module = module.plugin::<#path>();))
     });
-    let providers = args.providers.iter().map(provider);
-    let controllers = args
-        .controllers
-        .iter()
-        .map(|path| quote_spanned!(path.span()=> <#path as #rt::Controller>::CONTROLLER));
-    let listed = args
-        .controllers
-        .iter()
-        .map(|path| quote_spanned!(path.span()=> const _: () = <#path>::LISTED_IN_A_MODULE;));
+    let modules = args.imports.iter().chain(&args.plugins).chain(&args.reexports);
+    let asked = modules.map(|entry| {
+        entry.write(|path| {
+            let rt = rt_at(path.span());
+            quote_spanned!(path.span()=> const _: () = #rt::asks::module(&#path);)
+        })
+    });
+    let providers = args.providers.iter().map(|entry| entry.write(provider));
+    let controllers = args.controllers.iter().map(|entry| {
+        entry.write(|path| quote_spanned!(path.span()=> <#path as #rt::Controller>::CONTROLLER))
+    });
+    let listed = args.controllers.iter().map(|entry| {
+        entry.write(|path| quote_spanned!(path.span()=> const _: () = <#path>::LISTED_IN_A_MODULE;))
+    });
     let listed = (!args.controllers.is_empty()).then(|| {
         quote! {
             const _: () = {
@@ -40,11 +43,10 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
             };
         }
     });
-    let exports = args.exports.iter().map(exported);
-    let actions = args
-        .actions
-        .iter()
-        .map(|path| quote_spanned!(path.span()=> <#path as #rt::ActionSet>::ACTIONS));
+    let exports = args.exports.iter().map(|entry| entry.write(|exported| key_of(&exported.0)));
+    let actions = args.actions.iter().map(|entry| {
+        entry.write(|path| quote_spanned!(path.span()=> <#path as #rt::ActionSet>::ACTIONS))
+    });
     let global = args.global;
     let deps = stage_deps(&args.stages);
     let stages = stages(&args.stages);
@@ -64,7 +66,9 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let metadata = quote! {
         {
             fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
-                ::std::boxed::Box::new(#rt::ModuleHttp::new(#stages) #(#plugins)*)
+                let module = #rt::ModuleHttp::new(#stages);
+                #(#plugins)*
+                ::std::boxed::Box::new(module)
             }
             #rt::ModuleMeta {
                 key: #key,
@@ -85,17 +89,27 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     // As if the user had written it: what macros write may stay unused unsaid.
     let (keyword, end) = (quote_spanned!(name.span()=> static), quote_spanned!(name.span()=> ;));
     let unused = "no module imports this module, so nothing in it is there: add it to \
-                  `imports(..)` of the module that needs it, or launch it";
+                  `imports(..)` of the module that needs it, or launch it; one that only \
+                  tests launch has `#[cfg(test)]`";
+    // Who allows it on the module itself means it.
+    let is_allowed = item.attrs.iter().any(|attr| {
+        (attr.path().is_ident("allow") || attr.path().is_ident("expect"))
+            && attr.meta.to_token_stream().to_string().contains("dead_code")
+    });
+    let level = if is_allowed { quote!(allow) } else { quote!(deny) };
+
     let doc = format!("Metadata of the module [`struct@{name}`].");
     quote! {
         #(#attrs)*
         #[allow(dead_code, reason = "said of the static, once")]
         #vis struct #name {}
         #[doc = #doc]
-        #[deny(dead_code, reason = #unused)]
+        #[#level(dead_code, reason = #unused)]
         #[allow(non_upper_case_globals, reason = "has the name of the module")]
         #vis #keyword #name: #rt::ModuleMeta = #metadata #end
         #[automatically_derived]
+        // Where the crate allows dead code, this would count as a use.
+        #[#level(dead_code)]
         impl #rt::Module for #name {
             const META: &'static #rt::ModuleMeta = &#name;
             const PROVED: bool = #is_proved;
@@ -128,11 +142,11 @@ fn provider(provider: &Provider) -> TokenStream {
 }
 
 /// A trait is exported by its own name, a provider by what it provides.
-fn exported(ty: &syn::Type) -> TokenStream {
+fn key_of(ty: &syn::Type) -> TokenStream {
     let rt = rt();
     if matches!(ty, syn::Type::TraitObject(_)) {
         quote_spanned!(ty.span()=> <#ty as #rt::Token>::KEY)
     } else {
-        quote_spanned!(ty.span()=> <#ty as #rt::Provide>::PROVIDER.key)
+        quote_spanned!(ty.span()=> <#ty as #rt::asks::Exported>::KEY)
     }
 }

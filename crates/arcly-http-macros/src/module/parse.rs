@@ -1,9 +1,10 @@
 //! The sections of `#[module(..)]`.
 
 use syn::parse::{Parse, ParseStream};
-use syn::{Fields, Path, Token, Type, parenthesized};
+use syn::{Fields, Path, Token, Type};
 
-use super::stages::{NAMES, Stages, list};
+use super::gated::{Gated, comma, list};
+use super::stages::{NAMES, Stages};
 use crate::support::Errors;
 
 /// A line of `providers(..)`: `Provider as dyn Trait`.
@@ -24,18 +25,27 @@ impl Parse for Provider {
     }
 }
 
+/// An entry of `exports(..)`: a provider, or `dyn Trait`.
+pub(crate) struct Exported(pub(crate) Type);
+
+impl Parse for Exported {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        Type::without_plus(input).map(Self)
+    }
+}
+
 /// The parsed attribute.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) root: Option<syn::Ident>,
     pub(crate) global: bool,
-    pub(crate) imports: Vec<Path>,
-    pub(crate) plugins: Vec<Path>,
-    pub(crate) reexports: Vec<Path>,
-    pub(crate) providers: Vec<Provider>,
-    pub(crate) controllers: Vec<Path>,
-    pub(crate) exports: Vec<Type>,
-    pub(crate) actions: Vec<Path>,
+    pub(crate) imports: Vec<Gated<Path>>,
+    pub(crate) plugins: Vec<Gated<Path>>,
+    pub(crate) reexports: Vec<Gated<Path>>,
+    pub(crate) providers: Vec<Gated<Provider>>,
+    pub(crate) controllers: Vec<Gated<Path>>,
+    pub(crate) exports: Vec<Gated<Exported>>,
+    pub(crate) actions: Vec<Gated<Path>>,
     pub(crate) prefix: Option<syn::LitStr>,
     pub(crate) stages: Stages,
 }
@@ -64,7 +74,7 @@ impl Parse for Args {
                 "reexports" => args.reexports = list(input)?,
                 "providers" => args.providers = list(input)?,
                 "controllers" => args.controllers = list(input)?,
-                "exports" => args.exports = list_of_types(input)?,
+                "exports" => args.exports = list(input)?,
                 "actions" => args.actions = list(input)?,
                 "prefix" => {
                     let _: Token![=] = input.parse()?;
@@ -82,18 +92,10 @@ impl Parse for Args {
                 }
             }
             seen.push(name);
-            if !input.is_empty() {
-                let _: Token![,] = input.parse()?;
-            }
+            comma(input)?;
         }
         Ok(args)
     }
-}
-
-fn list_of_types(input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
-    let content;
-    parenthesized!(content in input);
-    Ok(content.parse_terminated(Type::without_plus, Token![,])?.into_iter().collect())
 }
 
 pub(crate) fn validate(args: &Args, item: &syn::ItemStruct, errors: &mut Errors) {

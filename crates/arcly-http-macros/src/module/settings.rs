@@ -153,7 +153,7 @@ fn rate_limit(input: ParseStream<'_>) -> syn::Result<RateLimit> {
         return Err(syn::Error::new(word.span(), PER));
     }
     let _: Token![=] = content.parse()?;
-    let per: Ident = content.parse()?;
+    let per: Ident = content.parse().map_err(|error| syn::Error::new(error.span(), PER))?;
     let variant = match per.to_string().as_str() {
         "address" => "Address",
         "principal" => "Principal",

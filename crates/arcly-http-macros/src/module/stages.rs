@@ -4,8 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Path, Token, Type, parenthesized};
+use syn::{Path, Type};
 
+use super::gated::list;
 use super::settings::Settings;
 use crate::support::rt;
 
@@ -48,13 +49,6 @@ impl Stages {
     }
 }
 
-/// `(a, b, ..)`.
-pub(crate) fn list<T: Parse>(input: ParseStream<'_>) -> syn::Result<Vec<T>> {
-    let content;
-    parenthesized!(content in input);
-    Ok(content.parse_terminated(T::parse, Token![,])?.into_iter().collect())
-}
-
 /// `(A, B, ..)`: providers, which the container builds.
 fn types(input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
     Ok(list::<Provided>(input)?.into_iter().map(|provided| provided.0).collect())
@@ -64,6 +58,9 @@ struct Provided(Type);
 
 impl Parse for Provided {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(syn::Lit) {
+            return Err(input.error("name its type, without quotes"));
+        }
         let ahead = input.fork();
         match ahead.parse::<syn::Expr>() {
             Ok(value @ (syn::Expr::Call(_) | syn::Expr::Struct(_) | syn::Expr::MethodCall(_))) => {

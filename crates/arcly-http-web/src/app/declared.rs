@@ -83,9 +83,7 @@ impl Declared {
         let route = &self.route;
         let fact = route.fact;
         contract.add(fact.method, &self.path(&version), |operation: &mut Operation| {
-            let own = route.operation_id.to_owned();
-            let operation_id = if own.is_empty() { self.operation_id() } else { own };
-            operation.name(&operation_id, route.summary, route.description);
+            operation.name(&self.operation_id(), route.summary, route.description);
             operation.tags(route.tags);
             if !route.deprecated.is_empty() {
                 operation.deprecated();
@@ -149,8 +147,12 @@ impl Declared {
         self.stages.settings.deadline.unwrap_or(config.deadline)
     }
 
-    /// `ArticleController::create` becomes `articleCreate`.
-    fn operation_id(&self) -> String {
+    /// What the route says; otherwise `ArticleController::create` becomes
+    /// `articleCreate`.
+    pub(super) fn operation_id(&self) -> String {
+        if !self.route.operation_id.is_empty() {
+            return self.route.operation_id.to_owned();
+        }
         let name = self.controller.provider.key.name.rsplit("::").next().unwrap_or_default();
         let name = name.strip_suffix("Controller").unwrap_or(name);
         let mut letters = name.chars();
@@ -199,6 +201,10 @@ impl Declared {
             clock: Arc::clone(&common.clock),
         });
         let settings = &self.stages.settings;
+        if settings.rate_cost.is_some() && settings.rated.is_empty() {
+            let fault = "`rate_cost` has no effect: no `rate_limit(..)` counts this operation";
+            return Err(Fault::Settings(fault.to_owned()));
+        }
         let cost = settings.rate_cost.unwrap_or(1);
         let rates = Rates::new(settings.rated.clone(), cost, &common.rates, &common.rate_limited)
             .map_err(Fault::Settings)?;

@@ -8,13 +8,13 @@
 use std::marker::PhantomData;
 
 use arcly_http_core::access::ActionSet;
-use arcly_http_core::di::ModuleMeta;
+use arcly_http_core::di::{Key, ModuleMeta, Provide};
 use arcly_http_core::validate::Input;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{HeaderValueParse, PathValue};
+use super::{HeaderValueParse, PathValue, Validated};
 
 /// `Json<T>`, `Form<T>`, `Query<T>`.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub struct Sent<T: Writable + Documented>(PhantomData<T>);
 /// `Valid<Json<T>>` and the like.
 #[derive(Debug)]
 pub struct Checked<T: Rules + Input>(PhantomData<T>);
+
+/// `Valid<A>` of a kind that has no angle brackets.
+#[derive(Debug)]
+pub struct Wrapped<A: Validated>(PhantomData<A>);
 
 /// `Path<T>`.
 #[derive(Debug)]
@@ -80,6 +84,40 @@ pub trait Rules {}
 
 #[diagnostic::do_not_recommend]
 impl<T: garde::Validate<Context = ()>> Rules for T {}
+
+/// Tells whether a type has rules: its own constant is found before that of
+/// [`NoRules`], if it has one.
+#[derive(Debug)]
+pub struct Probe<T>(PhantomData<T>);
+
+impl<T: garde::Validate> Probe<T> {
+    /// Yes.
+    pub const HAS_RULES: bool = true;
+}
+
+/// See [`Probe`].
+pub trait NoRules {
+    /// No.
+    const HAS_RULES: bool = false;
+}
+
+impl<T> NoRules for Probe<T> {}
+
+/// What stands in `exports(..)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be exported",
+    label = "no provider",
+    note = "what the module provides is exported, by the name that stands in its `providers(..)`, or as `dyn Trait`; what another module exports is passed on by `reexports(ThatModule)`"
+)]
+pub trait Exported {
+    /// Its name in the graph.
+    const KEY: Key;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Provide> Exported for P {
+    const KEY: Key = P::PROVIDER.key;
+}
 
 /// A module, as a value: the static beside its type.
 #[diagnostic::on_unimplemented(

@@ -32,6 +32,7 @@ impl<A: Deref> Deref for Valid<A> {
 /// An argument kind that `Valid` can look into.
 #[diagnostic::on_unimplemented(
     message = "`Valid<{Self}>` has nothing to check",
+    label = "`Valid` goes around the kind of argument: `Valid<Json<..>>`",
     note = "write `Valid<Json<T>>`, `Valid<Query<T>>` or `Valid<Form<T>>` where `T` derives `garde::Validate` and `Input`"
 )]
 pub trait Validated: Argument {

@@ -233,6 +233,40 @@ async fn tests_replace_what_the_graph_provides() {
     app.finish().await;
 }
 
+#[injectable]
+trait Speaks {
+    fn word(&self) -> &'static str;
+}
+
+#[derive(Injectable)]
+struct Voice {
+    #[inject(default = "own")]
+    word: &'static str,
+}
+
+impl Speaks for Voice {
+    fn word(&self) -> &'static str {
+        self.word
+    }
+}
+
+#[derive(Injectable)]
+struct Listener {
+    voice: Inject<dyn Speaks>,
+}
+
+#[module(root, providers(Voice as dyn Speaks, Listener))]
+struct VoiceModule;
+
+/// What a provider stands for goes with it.
+#[tokio::test]
+async fn a_replaced_provider_is_replaced_under_every_name() {
+    let other = Arc::new(Voice { word: "other" });
+    let app = TestApp::builder::<VoiceModule>().replace::<Voice>(other).launch().await.unwrap();
+    assert_eq!(app.provider::<Listener>().voice.word(), "other");
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn one_process_launches_again() {
     for _ in 0..3 {

@@ -5,6 +5,7 @@
 mod admission;
 mod bad_input;
 mod chain;
+mod conditional;
 mod configuration;
 mod cross_origin;
 mod deadline;
@@ -15,6 +16,7 @@ mod graph;
 mod http_api;
 mod listeners;
 mod methods;
+mod operation_ids;
 mod problem_derive;
 mod rate_limit;
 mod recorder;

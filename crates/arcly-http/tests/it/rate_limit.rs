@@ -182,3 +182,25 @@ async fn a_request_that_would_always_be_refused_does_not_launch() {
         "route GET /impossible: `rate_cost = 3` is more than the limit `controller-tenant` ever has, 2"
     );
 }
+
+#[derive(Injectable)]
+struct Costly;
+
+#[controller("/costly")]
+impl Costly {
+    #[get("/", rate_cost = 3)]
+    #[public]
+    fn costly(&self) {}
+}
+
+#[module(root, controllers(Costly))]
+struct CostlyModule;
+
+#[tokio::test]
+async fn a_cost_without_a_limit_does_not_launch() {
+    let error = App::new::<CostlyModule>().launch().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "route GET /costly: `rate_cost` has no effect: no `rate_limit(..)` counts this operation"
+    );
+}
