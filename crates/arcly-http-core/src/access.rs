@@ -123,6 +123,7 @@ pub type AuthFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<Claims>, AuthEr
 ///     exports(dyn Clock, tokens, authenticator)
 /// )]
 /// pub struct AuthModule;
+/// # #[module(root, imports(AuthModule))] struct AppModule;
 /// ```
 ///
 /// Whoever injects `Inject<JwtService>` issues tokens; a test replaces the whole by

@@ -95,6 +95,7 @@ pub fn derive_qualifier(input: TokenStream) -> TokenStream {
 ///     async fn publish(&self) {}
 /// }
 ///
+/// # #[allow(dead_code)]
 /// #[module(actions(Article), controllers(Articles))]
 /// pub struct ArticleModule;
 /// ```
@@ -242,9 +243,10 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # #[provider] fn books() -> Books { Books }
 /// # #[derive(Injectable)] struct Orders;
 /// # #[derive(Injectable)] struct OrderController;
-/// # #[controller("/orders")] impl OrderController {}
+/// # #[controller("/orders")] impl OrderController { #[get("/")] #[public] fn list(&self) {} }
 /// # #[derive(Clone, Copy, Action)] enum OrderAction { #[action(role = "clerk")] Ship }
 /// # #[module] struct AuditModule;
+/// # #[allow(dead_code)]
 /// #[module(
 ///     imports(AuditModule),                        // what it exports may be injected here
 ///     providers(Orders, Smtp as dyn Mailer, books),

@@ -96,20 +96,23 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
         (attr.path().is_ident("allow") || attr.path().is_ident("expect"))
             && attr.meta.to_token_stream().to_string().contains("dead_code")
     });
+    let once =
+        (!is_allowed).then(|| quote!(#[allow(dead_code, reason = "said of the static, once")]));
+    // Where the crate allows dead code, the impl would count as a use.
+    let no_use = (!is_allowed).then(|| quote!(#[deny(dead_code)]));
     let level = if is_allowed { quote!(allow) } else { quote!(deny) };
 
     let doc = format!("Metadata of the module [`struct@{name}`].");
     quote! {
         #(#attrs)*
-        #[allow(dead_code, reason = "said of the static, once")]
+        #once
         #vis struct #name {}
         #[doc = #doc]
         #[#level(dead_code, reason = #unused)]
         #[allow(non_upper_case_globals, reason = "has the name of the module")]
         #vis #keyword #name: #rt::ModuleMeta = #metadata #end
         #[automatically_derived]
-        // Where the crate allows dead code, this would count as a use.
-        #[#level(dead_code)]
+        #no_use
         impl #rt::Module for #name {
             const META: &'static #rt::ModuleMeta = &#name;
             const PROVED: bool = #is_proved;

@@ -32,7 +32,7 @@ impl Sometimes {
     #[public]
     fn never(&self, of: NoSuchType) {}
 
-    #[cfg(all())]
+    #[cfg(test)]
     #[get("/always")]
     #[public]
     fn always(&self) -> String {
@@ -68,8 +68,3 @@ async fn what_is_compiled_is_there() {
     assert_eq!(app.provider::<Counting>().asked.load(Ordering::SeqCst), 2);
     app.finish().await;
 }
-
-/// Nobody imports or launches it, and its author says that this is meant.
-#[allow(dead_code, reason = "the test is that this compiles")]
-#[module]
-struct MeantToBeUnused;

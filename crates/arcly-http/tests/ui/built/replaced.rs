@@ -11,6 +11,11 @@ fn clock() -> Arc<dyn Clock> {
 #[module(root, providers(clock))]
 struct AppModule;
 
+/// Nobody imports or launches it, and its author says that this is meant.
+#[allow(dead_code)]
+#[module]
+struct MeantToBeUnused;
+
 fn main() {
     let _test = TestApp::builder::<AppModule>().replace::<dyn Clock>(Arc::new(SystemClock));
     let _app = App::new::<AppModule>().replace::<AppModule, dyn Clock>(Arc::new(SystemClock));
