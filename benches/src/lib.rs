@@ -31,6 +31,10 @@ pub struct Account {
     pub email: String,
 }
 
+/// What is answered to input that is not valid, and its media type.
+pub const PROBLEM: &str = r#"{"title":"The input is not valid","status":422}"#;
+pub const PROBLEM_TYPE: &str = "application/problem+json";
+
 /// The address that a server is told to listen on, its first argument.
 #[must_use]
 pub fn address() -> std::net::SocketAddr {

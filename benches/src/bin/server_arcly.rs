@@ -1,7 +1,11 @@
-//! arcly-http, as an application ships it.
+//! arcly-http, as an application ships it; with `lean` after the address, without the
+//! stages that can be switched off; with `keep-alive=SECONDS`, other than by default.
+
+use std::time::Duration;
 
 use arcly_benches::{Account, HELLO, Message, User, address, runtime, stop};
 use arcly_http::prelude::*;
+use arcly_http::web::app::LaunchConfig;
 use arcly_http::web::serve::{self, Address, Listener, Stopping};
 
 #[derive(Injectable)]
@@ -59,9 +63,29 @@ impl Controller {
 #[module(root, providers(Greeter), controllers(Controller))]
 struct AppModule;
 
+fn configure(config: &mut LaunchConfig) {
+    for argument in std::env::args().skip(2) {
+        match argument.split_once('=') {
+            Some(("keep-alive", seconds)) => {
+                config.keep_alive = Duration::from_secs(seconds.parse().expect("a number"));
+            }
+            None if argument == "lean" => {
+                config.deadline = None;
+                config.in_flight_max = None;
+                config.adaptive = None;
+                config.security_headers.clear();
+                config.csrf = false;
+                config.docs = false;
+            }
+            _ => panic!("what is `{argument}`?"),
+        }
+    }
+}
+
 fn main() {
     runtime().block_on(async {
-        let launched = App::new::<AppModule>().launch().await.expect("it launches");
+        let app = App::new::<AppModule>().configure(configure);
+        let launched = app.launch().await.expect("it launches");
         let listener = Listener::bind(&Address::Tcp(address())).await.expect("the address is free");
         serve::serve(&launched, vec![listener], Stopping::when(stop())).await;
     });

@@ -1,14 +1,22 @@
 //! Bare axum: no layers.
 
-use arcly_benches::{Account, HELLO, Message, User, address, runtime, stop};
+use arcly_benches::{Account, HELLO, Message, PROBLEM, PROBLEM_TYPE, User, address, runtime, stop};
 use axum::extract::Path;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use garde::Validate as _;
 
-async fn echo(Json(account): Json<Account>) -> Result<Json<Account>, StatusCode> {
-    account.validate().map_err(|_| StatusCode::UNPROCESSABLE_ENTITY)?;
+fn problem() -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, [(CONTENT_TYPE, PROBLEM_TYPE)], PROBLEM).into_response()
+}
+
+async fn echo(account: Result<Json<Account>, JsonRejection>) -> Result<Json<Account>, Response> {
+    let Json(account) = account.map_err(|_| problem())?;
+    account.validate().map_err(|_| problem())?;
     Ok(Json(account))
 }
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use arcly_benches::{Account, HELLO, Message, User, address, runtime, stop};
+use arcly_benches::{Account, HELLO, Message, PROBLEM, PROBLEM_TYPE, User, address, runtime, stop};
 use bytes::Bytes;
 use garde::Validate as _;
 use http_body_util::{BodyExt as _, Full};
@@ -30,10 +30,18 @@ fn status(status: StatusCode) -> Reply {
     response
 }
 
+fn problem() -> Reply {
+    let mut response = typed(Bytes::from_static(PROBLEM.as_bytes()), PROBLEM_TYPE);
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    response
+}
+
 async fn answer(request: Request<Incoming>) -> Result<Reply, Infallible> {
     let path = request.uri().path();
     Ok(match (request.method(), path) {
-        (&Method::GET, "/plaintext") => typed(Bytes::from_static(HELLO.as_bytes()), "text/plain"),
+        (&Method::GET, "/plaintext") => {
+            typed(Bytes::from_static(HELLO.as_bytes()), "text/plain; charset=utf-8")
+        }
         (&Method::GET, "/json") => json(&Message { message: HELLO }),
         (&Method::POST, "/echo") => {
             let Ok(body) = request.into_body().collect().await else {
@@ -41,7 +49,7 @@ async fn answer(request: Request<Incoming>) -> Result<Reply, Infallible> {
             };
             match serde_json::from_slice::<Account>(&body.to_bytes()) {
                 Ok(account) if account.validate().is_ok() => json(&account),
-                _ => status(StatusCode::UNPROCESSABLE_ENTITY),
+                _ => problem(),
             }
         }
         (&Method::GET, path) => match path.strip_prefix("/users/").and_then(|id| id.parse().ok()) {
