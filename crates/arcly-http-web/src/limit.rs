@@ -2,12 +2,16 @@
 
 mod gradient;
 mod rate;
+#[cfg(feature = "redis")]
+mod redis;
 
 use arcly_http_core::observe::{Counter, Metrics};
 use arcly_http_core::problem::{Problem, kinds};
 use http::HeaderValue;
 use http::header::RETRY_AFTER;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisRateLimitError, RedisRateLimits};
 pub(crate) use gradient::{Gradient, Place};
 pub use rate::{Per, RateLimit};
 pub(crate) use rate::{Rated, Rates};

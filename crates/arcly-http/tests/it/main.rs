@@ -20,6 +20,7 @@ mod operation_ids;
 mod problem_derive;
 mod rate_limit;
 mod recorder;
+mod redis;
 mod server;
 mod tasks;
 mod testing_kit;
