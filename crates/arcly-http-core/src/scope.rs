@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod current;
+pub mod spans;
 mod trace;
 
 use std::sync::Arc;

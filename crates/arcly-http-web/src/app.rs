@@ -76,6 +76,9 @@ pub enum AppError {
     /// TLS cannot be served.
     #[error("cannot serve TLS: {0}")]
     Tls(#[from] crate::serve::TlsError),
+    /// What records the work cannot be set up.
+    #[error("spans cannot be exported: {0}")]
+    Telemetry(Box<dyn std::error::Error + Send + Sync>),
     /// The listener failed.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
@@ -479,6 +482,7 @@ impl App {
             metrics,
             security_headers: self.config.security_headers.clone(),
             trusted_proxies: self.config.trusted_proxies.clone(),
+            tracing: self.config.tracing.clone(),
         });
         Ok(Launched {
             runtime,

@@ -23,6 +23,7 @@ mod cross_site;
 mod identify;
 mod layered;
 mod render;
+mod traced;
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ use arcly_http_core::observe::{Counter, Metrics, OperationMetrics, RequestMetric
 use arcly_http_core::problem::{Problem, kinds};
 use arcly_http_core::scope::RequestId;
 use arcly_http_core::scope::current::{self, Identity};
+use arcly_http_core::scope::spans::{OpenSpan, Tracing};
 use arcly_http_core::time::{Budget, Clock, Sleep};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -80,6 +82,8 @@ pub(crate) struct Runtime {
     /// Headers that every response gets, unless it has its own.
     pub(crate) security_headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) trusted_proxies: Vec<Network>,
+    /// Whether and where requests are recorded as spans.
+    pub(crate) tracing: Option<Tracing>,
 }
 
 /// A route with everything bound.
@@ -149,7 +153,7 @@ pub(crate) fn begin(
         [] => peer.ip(),
         trusted => client_address(peer.ip(), &parts.headers, trusted),
     });
-    let (request_id, trace) = identify::trace(&parts.headers, seen);
+    let (request_id, trace) = identify::trace(&parts.headers, seen, runtime.tracing.as_ref());
     let mut context = Context {
         head: Head {
             method: parts.method,
@@ -219,7 +223,7 @@ pub(crate) fn refuse(
     seen: Seen,
     problem: &Problem,
 ) -> Answer {
-    let (request_id, _) = identify::trace(request.headers(), seen);
+    let (request_id, _) = identify::trace(request.headers(), seen, None);
     let mut response = render::problem(problem, &request_id);
     render::sign(&mut response, &request_id, &runtime.security_headers);
     let metrics = runtime.elsewhere.of(request.method());
@@ -338,6 +342,8 @@ struct Ending {
     /// If it is known already, so that the clock is not asked twice.
     ended: Option<Duration>,
     scene: Scene,
+    /// Ends with the request, if that is recorded.
+    traced: Option<Box<OpenSpan>>,
     /// What the access log shows, if anybody reads it.
     uri: Option<Uri>,
     request_id: RequestId,
@@ -368,11 +374,14 @@ impl Ending {
             }
         }
         let active = runtime.metrics.requests().begin();
+        let recorder = runtime.tracing.as_ref().and_then(|tracing| tracing.recorder(&head.trace));
+        let traced = recorder.as_ref().map(|to| traced::begin(to, head, route.as_deref()));
         let identity = Identity {
             request_id: head.request_id,
             trace: head.trace.clone(),
             route: head.fact.map_or("", |fact| fact.path),
             principal: None,
+            recorder,
         };
         let is_shown = tracing::enabled!(target: "arcly_http::access", tracing::Level::DEBUG);
         Self {
@@ -383,6 +392,7 @@ impl Ending {
             begun,
             ended: None,
             scene: Scene { span, identity: Some(identity) },
+            traced,
             uri: is_shown.then(|| head.uri.clone()),
             request_id: head.request_id,
             cors: None,
@@ -419,6 +429,10 @@ impl Ending {
             self.scene.enter(|| {
                 tracing::debug!(target: "arcly_http::access", %method, path, status, took_ms, "answered");
             });
+        }
+        if let Some(span) = self.traced.take() {
+            let identity = self.scene.identity.as_ref();
+            traced::end(*span, status, identity.and_then(|known| known.principal.as_deref()));
         }
         self.runtime.metrics.requests().end();
         let metrics = match &self.route {

@@ -11,6 +11,7 @@ use arcly_http_web::{App, describe};
 use tracing_subscriber::EnvFilter;
 
 use crate::{command, logging};
+use crate::telemetry::boot::{self, Telemetry};
 
 /// Where and how the server runs. Every application has these keys.
 #[derive(Debug, Clone, Config)]
@@ -78,6 +79,7 @@ pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
         })
         .default_info(name, version)
         .section(<ServerConfig as arcly_http_core::config::ConfigSection>::SECTION);
+    let app = boot::declare(app);
     if let Some(what) = std::env::var_os("ARCLY_DESCRIBE") {
         return describe_to_stdout(&app, &what.to_string_lossy());
     }
@@ -93,7 +95,7 @@ pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
     let result = runtime.block_on(async {
         match called {
             Some(called) => command::run(app, called).await,
-            None => run(app).await,
+            None => run(app, name, version).await,
         }
     });
     match result {
@@ -106,11 +108,13 @@ pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
     }
 }
 
-async fn run(app: App) -> Result<(), AppError> {
+async fn run(app: App, name: &str, version: &str) -> Result<(), AppError> {
     let all = app.load_config()?;
     let config = all.read::<ServerConfig>()?;
     logging::start(&config.log, config.log_json, all.profile());
     tracing::info!(profile = %all.profile(), "starting");
+    let telemetry = Telemetry::read(&all, name, version)?;
+    let app = telemetry.attach(app);
     let app = app.configure(|launch| launch.trusted_proxies.clone_from(&config.trusted_proxies));
     let admin = Admin::new();
     let admin_listener = Listener::bind(&config.admin).await?;
@@ -122,7 +126,7 @@ async fn run(app: App) -> Result<(), AppError> {
     // Probes answer while the application is built and until it has stopped.
     let (stop_admin, admin_stopped) = tokio::sync::oneshot::channel::<()>();
     let application = async {
-        let result = run_application(app, &config, &admin).await;
+        let result = run_application(app, &config, &admin, &telemetry).await;
         drop(stop_admin);
         result
     };
@@ -133,10 +137,19 @@ async fn run(app: App) -> Result<(), AppError> {
     result
 }
 
-async fn run_application(app: App, config: &ServerConfig, admin: &Admin) -> Result<(), AppError> {
+async fn run_application(
+    app: App,
+    config: &ServerConfig,
+    admin: &Admin,
+    telemetry: &Telemetry,
+) -> Result<(), AppError> {
     let routes = app.routes().len();
     let launched = app.launch().await?;
-    let listeners = match listen(config).await {
+    let listeners = match telemetry.start(launched.container()) {
+        Ok(()) => listen(config).await,
+        Err(error) => Err(error),
+    };
+    let listeners = match listeners {
         Ok(listeners) => listeners,
         Err(error) => {
             launched.shutdown().await;

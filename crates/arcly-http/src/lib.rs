@@ -4,9 +4,12 @@
 // The derives that this crate uses itself name it by its outer name.
 extern crate self as arcly_http;
 
+#[cfg(feature = "http-client")]
+pub mod client;
 mod command;
 mod launch;
 mod logging;
+pub mod telemetry;
 
 pub use arcly_http_core::access::{self, Access};
 pub use arcly_http_core::{

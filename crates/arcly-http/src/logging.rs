@@ -1,17 +1,19 @@
 //! Lines of the log: for people, or as JSON, each with the request that it belongs to.
 
-use std::fmt;
+use std::fmt::Result as FormatResult;
 
 use arcly_http_core::config::Profile;
 use arcly_http_core::scope::current::{self, Identity};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use crate::telemetry::boot;
 
 /// Starts the log of the process. A second application keeps the first one's.
 ///
@@ -24,14 +26,39 @@ pub(crate) fn start(filter: &str, as_json: bool, profile: Profile) {
     }
     let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new("info"));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal);
-    let result = if as_json {
-        builder.json().event_format(Json).try_init()
-    } else {
-        builder.event_format(Plain).try_init()
+    let format = match (as_json, is_terminal) {
+        (true, _) => LogFormat::Json,
+        (false, true) => LogFormat::Coloured,
+        (false, false) => LogFormat::Plain,
     };
-    if result.is_err() {
+    if !boot::subscribe(log_layer(format, std::io::stdout).with_filter(filter)) {
         tracing::debug!("logging was started before");
+    }
+}
+
+/// What lines of the log look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people: `time LEVEL message field=value span{..} request=.. route=..`.
+    Plain,
+    /// The same in colour, for terminals.
+    Coloured,
+    /// One object a line, with `request_id`, `trace_id`, `span_id`, `route` and
+    /// `principal` of the request that wrote it.
+    Json,
+}
+
+/// The log of `#[arcly_http::main]`, for a subscriber of your own.
+pub fn log_layer<S, W>(format: LogFormat, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = fmt::layer().with_writer(writer).with_ansi(format == LogFormat::Coloured);
+    match format {
+        LogFormat::Json => layer.json().event_format(Json).boxed(),
+        LogFormat::Plain | LogFormat::Coloured => layer.event_format(Plain).boxed(),
     }
 }
 
@@ -51,7 +78,7 @@ where
         context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
-    ) -> fmt::Result {
+    ) -> FormatResult {
         let (dim, colour, end) = match (writer.has_ansi_escapes(), *event.metadata().level()) {
             (false, _) => ("", "", ""),
             (true, Level::ERROR) => ("\x1b[2m", "\x1b[31m", "\x1b[0m"),
@@ -72,8 +99,12 @@ where
             }
         }
         current::with(|identity| match identity {
-            Some(Identity { request_id, route, principal, .. }) => {
+            Some(Identity { request_id, trace, route, principal, .. }) => {
                 write!(writer, " request={request_id}")?;
+                // A request that begins its trace has the trace's id.
+                if trace.is_sampled() && trace.trace_id() != request_id.as_str() {
+                    write!(writer, " trace={}", trace.trace_id())?;
+                }
                 if !route.is_empty() {
                     write!(writer, " route={route}")?;
                 }
@@ -105,7 +136,7 @@ where
         context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
-    ) -> fmt::Result {
+    ) -> FormatResult {
         let mut line = Map::new();
         event.record(&mut Members(&mut line));
         let mut timestamp = String::new();
@@ -123,8 +154,9 @@ where
         current::with(|identity| {
             let Some(identity) = identity else { return };
             say("request_id", identity.request_id.as_str().into());
-            say("trace_id", identity.trace.trace_id().into());
-            say("span_id", identity.trace.span_id().into());
+            let position = identity.position();
+            say("trace_id", position.trace_id().into());
+            say("span_id", position.span_id().into());
             if !identity.route.is_empty() {
                 say("route", identity.route.into());
             }
@@ -160,7 +192,7 @@ impl Visit for Members<'_> {
         self.0.insert(field.name().to_owned(), value.into());
     }
 
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         self.0.insert(field.name().to_owned(), format!("{value:?}").into());
     }
 }
@@ -171,6 +203,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use arcly_http_core::scope::{Claims, RequestId, TraceContext};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 
@@ -190,17 +224,15 @@ mod tests {
     fn written(as_json: bool) -> (String, Identity) {
         let sink = Sink::default();
         let make = sink.clone();
-        let builder = tracing_subscriber::fmt().with_ansi(false).with_writer(move || make.clone());
-        let subscriber: Box<dyn Subscriber + Send + Sync> = if as_json {
-            Box::new(builder.json().event_format(Json).finish())
-        } else {
-            Box::new(builder.event_format(Plain).finish())
-        };
+        let format = if as_json { LogFormat::Json } else { LogFormat::Plain };
+        let layer = log_layer(format, move || make.clone());
+        let subscriber = tracing_subscriber::registry().with(layer);
         let mut identity = Some(Identity {
             request_id: RequestId::parse(b"abc").unwrap(),
             trace: TraceContext::root(),
             route: "/articles/{slug}",
             principal: Some(Arc::new(Claims::about("ann\nroot"))),
+            recorder: None,
         });
         tracing::subscriber::with_default(subscriber, || {
             let _entered = current::enter(&mut identity);

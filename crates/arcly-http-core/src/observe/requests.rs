@@ -41,6 +41,12 @@ pub struct OperationMetrics {
 }
 
 impl OperationMetrics {
+    /// The route as the metrics name it: its whole path as it was declared.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
     /// Counts one answer.
     pub fn record(&self, status: u16, took: Duration) {
         let slot = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len());

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::spans::Recorder;
 use super::{Claims, RequestId, TraceContext};
 
 /// What a line of the log says of the work that wrote it.
@@ -17,6 +18,19 @@ pub struct Identity {
     pub route: &'static str,
     /// Who asks, once that is known.
     pub principal: Option<Arc<Claims>>,
+    /// Where its spans go; `None` when it is not recorded.
+    pub recorder: Option<Recorder>,
+}
+
+impl Identity {
+    /// Its place in the trace: the span that it is in, if it records spans.
+    #[must_use]
+    pub fn position(&self) -> TraceContext {
+        match self.recorder.as_ref().and_then(Recorder::active) {
+            Some(span_id) => self.trace.clone().at(span_id),
+            None => self.trace.clone(),
+        }
+    }
 }
 
 thread_local! {
@@ -77,7 +91,7 @@ mod tests {
 
     fn identity(route: &'static str) -> Option<Identity> {
         let (request_id, trace) = (RequestId::fresh(), TraceContext::root());
-        Some(Identity { request_id, trace, route, principal: None })
+        Some(Identity { request_id, trace, route, principal: None, recorder: None })
     }
 
     fn route() -> Option<&'static str> {

@@ -128,11 +128,11 @@ impl fmt::Debug for RequestId {
 /// A position in a distributed trace (W3C Trace Context, level 1).
 #[derive(Clone, PartialEq, Eq)]
 pub struct TraceContext {
-    trace_id: [u8; 16],
-    span_id: [u8; 8],
-    parent_id: Option<[u8; 8]>,
+    pub(super) trace_id: [u8; 16],
+    pub(super) span_id: [u8; 8],
+    pub(super) parent_id: Option<[u8; 8]>,
     flags: u8,
-    state: Option<Box<str>>,
+    pub(super) state: Option<Box<str>>,
 }
 
 /// Longest `tracestate` that is passed on, in bytes (section 3.3.1.5).
@@ -178,7 +178,31 @@ impl TraceContext {
         })
     }
 
-    /// Whether the caller records this trace.
+    /// The same trace with a span of its own below this one: what a call that this
+    /// work makes sends along.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { span_id: nonzero(), parent_id: Some(self.span_id), ..self.clone() }
+    }
+
+    /// The same place in the trace, with this decision on whether it is recorded.
+    #[must_use]
+    pub fn sampled(mut self, is_sampled: bool) -> Self {
+        self.flags = u8::from(is_sampled);
+        self
+    }
+
+    /// The same trace, seen from another of its spans.
+    #[must_use]
+    pub(super) fn at(mut self, span_id: [u8; 8]) -> Self {
+        if span_id != self.span_id {
+            self.parent_id = Some(self.span_id);
+            self.span_id = span_id;
+        }
+        self
+    }
+
+    /// Whether the trace is recorded: what its first service decided.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.flags & 1 == 1
@@ -188,6 +212,12 @@ impl TraceContext {
     #[must_use]
     pub fn trace_id(&self) -> String {
         hex(&self.trace_id)
+    }
+
+    /// The span's id as it is: 8 bytes that are not all zero.
+    #[must_use]
+    pub fn id(&self) -> [u8; 8] {
+        self.span_id
     }
 
     /// 16 hexadecimal digits: this unit of work.

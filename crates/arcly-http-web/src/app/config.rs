@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use arcly_http_core::di::LaunchLimits;
+use arcly_http_core::scope::spans::Tracing;
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue};
 
@@ -74,6 +75,8 @@ pub struct LaunchConfig {
     /// that origin; `csrf = false` lets them through to a route. Programs that are
     /// not browsers never notice. Default: yes.
     pub csrf: bool,
+    /// Which requests are recorded as spans, and where those go. Default: none.
+    pub tracing: Option<Tracing>,
 }
 
 impl Default for LaunchConfig {
@@ -101,6 +104,7 @@ impl Default for LaunchConfig {
             rate_limits: vec![],
             cors: None,
             csrf: true,
+            tracing: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use arcly_http_core::access::{Access, AuthError, Credentials};
 use arcly_http_core::problem::{Problem, error_chain, kinds};
+use arcly_http_core::scope::spans::Tracing;
 use arcly_http_core::scope::{RequestId, TraceContext, current};
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName};
@@ -13,7 +14,11 @@ use crate::context::{REQUEST_ID, Seen, TRACEPARENT};
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Stage 2: the client's ids if they are well formed, fresh ones otherwise.
-pub(super) fn trace(headers: &HeaderMap, seen: Seen) -> (RequestId, TraceContext) {
+pub(super) fn trace(
+    headers: &HeaderMap,
+    seen: Seen,
+    tracing: Option<&Tracing>,
+) -> (RequestId, TraceContext) {
     let trace = if seen.has(Seen::TRACEPARENT) {
         headers.get(TRACEPARENT).and_then(|parent| {
             // Several lines are one list (Trace Context, section 3.3.1).
@@ -30,7 +35,7 @@ pub(super) fn trace(headers: &HeaderMap, seen: Seen) -> (RequestId, TraceContext
         None
     };
     let is_continued = trace.is_some();
-    let trace = trace.unwrap_or_else(TraceContext::root);
+    let trace = trace.unwrap_or_else(|| tracing.map_or_else(TraceContext::root, Tracing::root));
     let id = id.unwrap_or_else(|| {
         // A trace that came from elsewhere has more than one request.
         if is_continued { RequestId::fresh() } else { RequestId::of_trace(&trace) }
@@ -133,7 +138,7 @@ mod tests {
         headers.insert(TRACEPARENT, HeaderValue::from_static(parent));
         headers.append(TRACESTATE, HeaderValue::from_static("a=1"));
         headers.append(TRACESTATE, HeaderValue::from_static("b=2"));
-        let (_, trace) = trace(&headers, Seen::of(&headers));
+        let (_, trace) = trace(&headers, Seen::of(&headers), None);
         assert_eq!(trace.tracestate(), Some("a=1,b=2"));
     }
 }

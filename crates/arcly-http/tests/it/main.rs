@@ -17,6 +17,7 @@ mod http_api;
 mod listeners;
 mod methods;
 mod operation_ids;
+mod otlp;
 mod problem_derive;
 mod rate_limit;
 mod recorder;

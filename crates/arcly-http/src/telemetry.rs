@@ -1,0 +1,16 @@
+//! What the process tells of itself, beyond metrics.
+
+#[cfg(not(feature = "otlp"))]
+#[path = "telemetry/off.rs"]
+pub(crate) mod boot;
+#[cfg(feature = "otlp")]
+#[path = "telemetry/on.rs"]
+pub(crate) mod boot;
+#[cfg(feature = "otlp")]
+pub mod otlp;
+#[cfg(feature = "otlp")]
+mod spans;
+
+pub use crate::logging::{LogFormat, log_layer};
+#[cfg(feature = "otlp")]
+pub use spans::{SpanLayer, span_layer};
