@@ -14,6 +14,7 @@ mod framing;
 mod generated;
 mod graph;
 mod http_api;
+mod http_client;
 mod listeners;
 mod methods;
 mod operation_ids;
