@@ -6,12 +6,14 @@
 //! | `/startupz` | 503 until the application is launched |
 //! | `/readyz` | 503 before that, while it drains, and while a critical check fails |
 //! | `/metrics` | the metrics, for Prometheus |
+//! | `/loglevel` | which lines of the log are written; a POST changes it |
 //! | `/` | the console, a page for people |
 //!
 //! It has no access rule, so it listens on the loopback address unless told
 //! otherwise.
 
 mod console;
+mod log_level;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,6 +24,8 @@ use arcly_http_core::scope::RequestId;
 use http::header::{ALLOW, CACHE_CONTROL, HeaderValue};
 use http::{Method, StatusCode};
 use serde_json::json;
+
+pub use log_level::LogControl;
 
 use crate::app::Launched;
 use crate::pipeline::{Answer, render_problem};
@@ -34,6 +38,7 @@ use crate::{Body, Response};
 pub struct Admin {
     phase: AtomicU8,
     app: OnceLock<Launched>,
+    log: Option<Arc<dyn LogControl>>,
 }
 
 const STARTING: u8 = 0;
@@ -45,6 +50,12 @@ impl Admin {
     #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// The same, where the levels of the log can be changed by `/loglevel`.
+    #[must_use]
+    pub fn with_log(log: Arc<dyn LogControl>) -> Arc<Self> {
+        Arc::new(Self { log: Some(log), ..Self::default() })
     }
 
     /// The application is launched and serves from now on.
@@ -60,9 +71,20 @@ impl Admin {
     }
 
     /// Answers one request.
-    pub(crate) fn answer(self: &Arc<Self>, request: &http::Request<Body>) -> Answer {
+    pub(crate) fn answer(self: &Arc<Self>, request: http::Request<Body>) -> Answer {
+        let log = self.log.as_ref().filter(|_| request.uri().path() == "/loglevel");
+        match (log, request.method()) {
+            (Some(log), &Method::POST) => {
+                let log = Arc::clone(log);
+                let work = async move { log_level::change(&*log, request).await };
+                return Answer::Later(Box::pin(work));
+            }
+            (Some(log), &Method::GET | &Method::HEAD) => return now(log_level::show(&**log)),
+            _ => {}
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let allow = HeaderValue::from_static("GET, HEAD");
+            let allow = if log.is_some() { "GET, HEAD, POST" } else { "GET, HEAD" };
+            let allow = HeaderValue::from_static(allow);
             let problem = Problem::of(&kinds::METHOD_NOT_ALLOWED).with_header(ALLOW, allow);
             return now(render_problem(&problem, &RequestId::fresh()));
         }

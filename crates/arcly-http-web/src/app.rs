@@ -77,7 +77,7 @@ pub enum AppError {
     #[error("cannot serve TLS: {0}")]
     Tls(#[from] crate::serve::TlsError),
     /// What records the work cannot be set up.
-    #[error("spans cannot be exported: {0}")]
+    #[error("log or spans cannot be set up: {0}")]
     Telemetry(Box<dyn std::error::Error + Send + Sync>),
     /// The listener failed.
     #[error("cannot listen on `{address}`: {source}")]

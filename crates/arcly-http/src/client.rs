@@ -25,7 +25,7 @@ pub use arcly_http_client::{
     HttpClientBuilder, Resolve, Resolving, SetupError,
 };
 
-/// Limits of the [`HttpClient`] of [`HttpClientModule`].
+/// Limits of the [`HttpClient`] of [`struct@HttpClientModule`].
 #[derive(Debug, Clone, Config)]
 #[config(section = "http_client")]
 pub struct HttpClientConfig {
@@ -50,7 +50,7 @@ pub struct HttpClientConfig {
     pub host_calls_max: usize,
 }
 
-/// Makes the client of [`HttpClientModule`].
+/// Makes the client of [`struct@HttpClientModule`].
 ///
 /// # Errors
 /// When TLS cannot be set up.

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use arcly_http_core::task::{Restart, Stop, Tasks};
 use arcly_http_macros::Config;
 use arcly_http_web::admin::Admin;
 use arcly_http_web::app::AppError;
@@ -10,7 +12,8 @@ use arcly_http_web::serve::{self, Address, Listener, Network, Stopping, Tls, Tls
 use arcly_http_web::{App, describe};
 use tracing_subscriber::EnvFilter;
 
-use crate::{command, logging};
+use crate::command;
+use crate::logging::{self, LogLevels};
 use crate::telemetry::boot::{self, Telemetry};
 
 /// Where and how the server runs. Every application has these keys.
@@ -116,7 +119,7 @@ async fn run(app: App, name: &str, version: &str) -> Result<(), AppError> {
     let telemetry = Telemetry::read(&all, name, version)?;
     let app = telemetry.attach(app);
     let app = app.configure(|launch| launch.trusted_proxies.clone_from(&config.trusted_proxies));
-    let admin = Admin::new();
+    let admin = Admin::with_log(Arc::new(LogLevels::of_process()));
     let admin_listener = Listener::bind(&config.admin).await?;
     let console = match admin_listener.address() {
         Some(addr) => format!("http://{addr}/"),
@@ -145,7 +148,9 @@ async fn run_application(
 ) -> Result<(), AppError> {
     let routes = app.routes().len();
     let launched = app.launch().await?;
-    let listeners = match telemetry.start(launched.container()) {
+    let started = telemetry.start(launched.container());
+    let started = started.and_then(|()| keep_levels(launched.container().tasks()));
+    let listeners = match started {
         Ok(()) => listen(config).await,
         Err(error) => Err(error),
     };
@@ -183,6 +188,14 @@ async fn run_application(
     }
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+/// Ends what was changed of the log's levels for a while only.
+fn keep_levels(tasks: &Tasks) -> Result<(), AppError> {
+    let restart = Restart::on_failure();
+    let run = async |stop: Stop| LogLevels::of_process().run(stop).await;
+    let started = tasks.supervise("log-levels", restart, run);
+    started.map(|_| ()).map_err(|error| AppError::Telemetry(error.into()))
 }
 
 async fn listen(config: &ServerConfig) -> Result<Vec<Listener>, AppError> {

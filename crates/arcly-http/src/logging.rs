@@ -1,5 +1,7 @@
 //! Lines of the log: for people, or as JSON, each with the request that it belongs to.
 
+mod levels;
+
 use std::fmt::Result as FormatResult;
 
 use arcly_http_core::config::Profile;
@@ -11,7 +13,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{Layer, fmt};
+
+pub use levels::{LogLevelError, LogLevelModule, LogLevels, LogRule, log_levels};
 
 use crate::telemetry::boot;
 
@@ -20,18 +24,16 @@ use crate::telemetry::boot;
 /// In the `dev` profile every answered request is a line; elsewhere the metrics tell,
 /// and `log = "info,arcly_http::access=debug"` brings the lines back.
 pub(crate) fn start(filter: &str, as_json: bool, profile: Profile) {
-    let mut directives = filter.to_owned();
-    if profile == Profile::Dev && !filter.contains(ACCESS) {
-        directives.push_str(",arcly_http::access=debug");
-    }
-    let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new("info"));
+    let levels = LogLevels::of_process();
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
     let format = match (as_json, is_terminal) {
         (true, _) => LogFormat::Json,
         (false, true) => LogFormat::Coloured,
         (false, false) => LogFormat::Plain,
     };
-    if !boot::subscribe(log_layer(format, std::io::stdout).with_filter(filter)) {
+    if boot::subscribe(log_layer(format, std::io::stdout).with_filter(levels.filter())) {
+        levels.configure(filter, if profile == Profile::Dev { ACCESS_SHOWN } else { "" });
+    } else {
         tracing::debug!("logging was started before");
     }
 }
@@ -64,6 +66,7 @@ where
 
 /// The target of the lines about answered requests.
 const ACCESS: &str = "arcly_http::access";
+const ACCESS_SHOWN: &str = "arcly_http::access=debug";
 
 /// `time LEVEL message field=value span{..} request=.. route=.. principal=..`.
 struct Plain;

@@ -11,6 +11,8 @@ pub mod otlp;
 #[cfg(feature = "otlp")]
 mod spans;
 
-pub use crate::logging::{LogFormat, log_layer};
+pub use crate::logging::{
+    LogFormat, LogLevelError, LogLevelModule, LogLevels, LogRule, log_layer, log_levels,
+};
 #[cfg(feature = "otlp")]
 pub use spans::{SpanLayer, span_layer};

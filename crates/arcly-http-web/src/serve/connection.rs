@@ -231,7 +231,7 @@ impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Service {
         let answer = match (self.refuse(&request, seen), &self.target) {
             (Ok(()), Target::App(runtime)) => begin(runtime, request, seen, self.peer),
             (Err(problem), Target::App(runtime)) => refuse(runtime, &request, seen, &problem),
-            (Ok(()), Target::Admin(admin)) => admin.answer(&request),
+            (Ok(()), Target::Admin(admin)) => admin.answer(request),
             (Err(problem), Target::Admin(_)) => {
                 Answer::Ready(Some(render_problem(&problem, &RequestId::fresh())))
             }

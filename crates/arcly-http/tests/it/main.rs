@@ -16,6 +16,7 @@ mod graph;
 mod http_api;
 mod http_client;
 mod listeners;
+mod log_level;
 mod methods;
 mod operation_ids;
 mod otlp;
