@@ -157,9 +157,8 @@ where
         current::with(|identity| {
             let Some(identity) = identity else { return };
             say("request_id", identity.request_id.as_str().into());
-            let position = identity.position();
-            say("trace_id", position.trace_id().into());
-            say("span_id", position.span_id().into());
+            say("trace_id", identity.trace.trace_id().into());
+            say("span_id", identity.span_id().into());
             if !identity.route.is_empty() {
                 say("route", identity.route.into());
             }

@@ -23,6 +23,15 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The span that it is in, as 16 hexadecimal digits.
+    #[must_use]
+    pub fn span_id(&self) -> String {
+        match self.recorder.as_ref().and_then(Recorder::active) {
+            Some(span_id) => format!("{:016x}", u64::from_be_bytes(span_id)),
+            None => self.trace.span_id(),
+        }
+    }
+
     /// Its place in the trace: the span that it is in, if it records spans.
     #[must_use]
     pub fn position(&self) -> TraceContext {

@@ -5,7 +5,8 @@
 //! Their ids are those of the log and of `traceparent`.
 //!
 //! What decides over a request: the sampled flag of the caller's `traceparent`, if it
-//! sent one; otherwise `otlp_sampling`. The flag that is sent on is the decision.
+//! sent one; otherwise `otlp_sampling`. The flag that is sent on is the decision. Where
+//! strangers are not to decide, the proxy in front drops their `traceparent`.
 //!
 //! | bound | value | beyond it |
 //! |---|---|---|
@@ -86,6 +87,9 @@ fn check(config: &OtlpConfig) -> Result<(), String> {
     {
         return Err("`otlp_endpoint` is a URL that begins with http:// or https://".to_owned());
     }
+    if config.endpoint().is_some_and(|endpoint| endpoint.contains(['@', '?', '#'])) {
+        return Err("`otlp_endpoint` has no credentials or query: use `otlp_headers`".to_owned());
+    }
     config.headers().map(|_| ())
 }
 
@@ -107,7 +111,7 @@ impl OtlpConfig {
     }
 
     /// The fault never shows a value.
-    fn headers(&self) -> Result<Vec<(String, String)>, String> {
+    fn headers(&self) -> Result<Vec<(String, Secret)>, String> {
         let text = self.otlp_headers.as_ref().map_or("", Secret::expose);
         let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
         let pair = |pair: &str| {
@@ -116,7 +120,8 @@ impl OtlpConfig {
             let is_plain = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
             let name = name.trim();
             let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            (is_plain && is_name && !name.is_empty()).then(|| (name.to_owned(), value.into_owned()))
+            let is_sane = is_plain && is_name && !name.is_empty();
+            is_sane.then(|| (name.to_owned(), Secret::new(value)))
         };
         pairs
             .map(|text| {
@@ -172,7 +177,7 @@ struct Shared {
     client: HttpClient,
     policy: Policy<ClientError>,
     url: String,
-    headers: Vec<(String, String)>,
+    headers: Vec<(String, Secret)>,
     resource: Resource,
     is_failing: AtomicBool,
 }
@@ -329,7 +334,7 @@ impl Shared {
     async fn post(&self, batch: &Batch) -> Result<u64, ClientError> {
         let mut request = self.client.post(&self.url);
         for (name, value) in &self.headers {
-            request = request.header(name.as_str(), value.as_str());
+            request = request.header(name.as_str(), value.expose());
         }
         let request = request.header("content-type", "application/x-protobuf");
         let response = request.body(batch.bytes.clone()).send().await?.error_for_status()?;

@@ -383,6 +383,8 @@ fn a_wrong_setting_is_refused_without_its_value() {
     assert!(text.contains("between 0 and 1"), "{text}");
     let text = fault(|config| config.otlp_endpoint = Some("collector:4318".into()));
     assert!(text.contains("begins with http"), "{text}");
+    let text = fault(|config| config.otlp_endpoint = Some("http://ann:pw@collector".into()));
+    assert!(text.contains("no credentials") && !text.contains("pw"), "{text}");
     let text = fault(|config| {
         config.otlp_headers = Some(arcly_http::config::Secret::new("hidden"));
     });
