@@ -48,7 +48,7 @@ pub enum ErrorKind {
     /// The body of the response is longer than so many bytes.
     TooLarge(u64),
     /// The body of the response is not the JSON that was expected.
-    Json,
+    NotJson,
     /// [`crate::ClientResponse::error_for_status`]: the answer says that it failed.
     Status {
         /// 400 or more.
@@ -70,7 +70,7 @@ impl fmt::Display for ErrorKind {
             Self::Redirect(why) => write!(f, "a redirect was not followed: {why}"),
             Self::Broken => f.write_str("the connection broke"),
             Self::TooLarge(max) => write!(f, "the response has more than {max} bytes"),
-            Self::Json => f.write_str("the response is not the expected JSON"),
+            Self::NotJson => f.write_str("the response is not the expected JSON"),
             Self::Status { status, .. } => write!(f, "the answer was {}", status.as_u16()),
         }
     }
@@ -88,7 +88,7 @@ impl ErrorKind {
             Self::TooManyRedirects(_) | Self::Redirect(_) => "redirect",
             Self::Broken => "broken",
             Self::TooLarge(_) => "too_large",
-            Self::Json => "json",
+            Self::NotJson => "json",
             Self::Status { .. } => "status",
         }
     }
@@ -132,7 +132,7 @@ impl ClientError {
             ErrorKind::TooManyRedirects(_)
             | ErrorKind::Redirect(_)
             | ErrorKind::TooLarge(_)
-            | ErrorKind::Json => return Verdict::Fail,
+            | ErrorKind::NotJson => return Verdict::Fail,
         };
         if self.method.is_idempotent() { again } else { Verdict::Fail }
     }

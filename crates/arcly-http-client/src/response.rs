@@ -149,7 +149,7 @@ impl ClientResponse {
         let bytes = self.bytes().await?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let source = Some(error.into());
-            ClientError { kind: ErrorKind::Json, method, host, source }
+            ClientError { kind: ErrorKind::NotJson, method, host, source }
         })
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn start(filter: &str, as_json: bool, profile: Profile) {
     let levels = LogLevels::of_process();
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
     let format = match (as_json, is_terminal) {
-        (true, _) => LogFormat::Json,
+        (true, _) => LogFormat::JsonLines,
         (false, true) => LogFormat::Coloured,
         (false, false) => LogFormat::Plain,
     };
@@ -48,7 +48,7 @@ pub enum LogFormat {
     Coloured,
     /// One object a line, with `request_id`, `trace_id`, `span_id`, `route` and
     /// `principal` of the request that wrote it.
-    Json,
+    JsonLines,
 }
 
 /// The log of `#[arcly_http::main]`, for a subscriber of your own.
@@ -59,7 +59,7 @@ where
 {
     let layer = fmt::layer().with_writer(writer).with_ansi(format == LogFormat::Coloured);
     match format {
-        LogFormat::Json => layer.json().event_format(Json).boxed(),
+        LogFormat::JsonLines => layer.json().event_format(Json).boxed(),
         LogFormat::Plain | LogFormat::Coloured => layer.event_format(Plain).boxed(),
     }
 }
@@ -226,7 +226,7 @@ mod tests {
     fn written(as_json: bool) -> (String, Identity) {
         let sink = Sink::default();
         let make = sink.clone();
-        let format = if as_json { LogFormat::Json } else { LogFormat::Plain };
+        let format = if as_json { LogFormat::JsonLines } else { LogFormat::Plain };
         let layer = log_layer(format, move || make.clone());
         let subscriber = tracing_subscriber::registry().with(layer);
         let mut identity = Some(Identity {

@@ -37,7 +37,8 @@ impl io::Write for Sink {
 impl Sink {
     fn subscriber(&self, levels: &LogLevels) -> Dispatch {
         let make = self.clone();
-        let log = log_layer(LogFormat::Json, move || make.clone()).with_filter(levels.filter());
+        let log =
+            log_layer(LogFormat::JsonLines, move || make.clone()).with_filter(levels.filter());
         Dispatch::new(tracing_subscriber::registry().with(log))
     }
 

@@ -189,7 +189,8 @@ impl io::Write for Sink {
 impl Sink {
     fn subscriber(&self) -> Dispatch {
         let make = self.clone();
-        let log = log_layer(LogFormat::Json, move || make.clone()).with_filter(LevelFilter::WARN);
+        let log =
+            log_layer(LogFormat::JsonLines, move || make.clone()).with_filter(LevelFilter::WARN);
         Dispatch::new(tracing_subscriber::registry().with(log).with(span_layer()))
     }
 
