@@ -59,6 +59,7 @@ use tracing::Instrument as _;
 use crate::backoff::Dice;
 use crate::di::{Key, Token};
 use crate::observe::{Counter, Counters, Gauge, Metrics};
+use crate::scope::spans::Tracing;
 use entry::{Entry, Life, Registry};
 
 pub use entry::TaskHandle;
@@ -102,6 +103,7 @@ struct Root {
     registry: Mutex<Registry>,
     dice: Dice,
     metrics: OnceLock<TaskMetrics>,
+    tracing: OnceLock<Tracing>,
 }
 
 #[derive(Debug)]
@@ -194,6 +196,7 @@ impl Tasks {
                 registry: Mutex::default(),
                 dice: Dice::random(),
                 metrics: OnceLock::new(),
+                tracing: OnceLock::new(),
             }),
         }
     }
@@ -361,6 +364,15 @@ impl Tasks {
             ),
         });
         self.root.count_running(&self.root.registry());
+    }
+
+    /// Records each run of a periodic task as a trace of its own from now on. An
+    /// application calls this itself. Only the first call has an effect.
+    ///
+    /// Other tasks have no traces: one that runs as long as the application would be a
+    /// span that never ends.
+    pub fn trace(&self, tracing: &Tracing) {
+        self.root.tracing.get_or_init(|| tracing.clone());
     }
 
     /// Asks every task of the application or group to stop, waits, and cuts off

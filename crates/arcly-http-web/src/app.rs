@@ -462,6 +462,9 @@ impl App {
             bound.map_err(|source| AppError::Bind { route: "of the root module".into(), source })?
         };
         let openapi = contract.to_openapi();
+        if let Some(tracing) = &self.config.tracing {
+            container.tasks().trace(tracing);
+        }
         let recorder = self.is_recorded.then(|| Recorder::new(facts));
         let runtime = Arc::new(Runtime {
             table,

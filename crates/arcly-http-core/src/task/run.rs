@@ -2,8 +2,9 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::entry::Entry;
 use super::outcome::sealed::Sealed as _;
 use super::{Outcome, Restart, Root, Stop, TaskState};
+use crate::scope::RequestId;
+use crate::scope::current::{self, Identity};
+use crate::scope::spans::{SpanKind, Tracing};
 
 pub(super) async fn once<F>(
     entry: Arc<Entry>,
@@ -73,8 +77,34 @@ where
         if stop.until(sleep_until(tick)).await.is_none() {
             return TaskState::Stopped;
         }
-        attempt(&entry, &root, &mut run).await;
+        match root.tracing.get() {
+            Some(tracing) => traced(tracing, &entry.name, attempt(&entry, &root, &mut run)).await,
+            None => drop(attempt(&entry, &root, &mut run).await),
+        }
         tick = next_tick(tick, period, Instant::now());
+    }
+}
+
+/// One run as a trace of its own: its lines of the log and the calls that it makes
+/// belong together.
+async fn traced(tracing: &Tracing, name: &str, run: impl Future<Output = bool>) {
+    let trace = tracing.root();
+    let recorder = tracing.recorder(&trace);
+    let mut span = recorder.as_ref().map(|to| to.begin_own(&trace, SpanKind::Internal));
+    if let Some(span) = &mut span {
+        span.name(format!("task {name}"));
+    }
+    let request_id = RequestId::of_trace(&trace);
+    let mut identity = Some(Identity { request_id, trace, route: "", principal: None, recorder });
+    let mut run = pin!(run);
+    let is_fault = poll_fn(|cx| {
+        let _entered = current::enter(&mut identity);
+        run.as_mut().poll(cx)
+    });
+    if is_fault.await
+        && let Some(span) = &mut span
+    {
+        span.fail("");
     }
 }
 

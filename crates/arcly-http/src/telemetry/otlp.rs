@@ -2,7 +2,8 @@
 //!
 //! With the feature `otlp` and `otlp_endpoint` set, every request that is sampled is a
 //! span, and so are calls of the `HttpClient` and the spans of your own code within it.
-//! Their ids are those of the log and of `traceparent`.
+//! Their ids are those of the log and of `traceparent`. So is each run of a periodic
+//! task (`Tasks::every`), as a trace of its own.
 //!
 //! What decides over a request: the sampled flag of the caller's `traceparent`, if it
 //! sent one; otherwise `otlp_sampling`. The flag that is sent on is the decision. Where

@@ -381,6 +381,28 @@ async fn calls_to_one_host_are_bounded() {
 }
 
 #[tokio::test]
+async fn connections_end_with_the_application() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let builder = TestApp::builder::<RatesModule>().set("http_client.allow", "127.0.0.0/8");
+    let app = builder.launch().await.unwrap();
+    let client = app.provider::<HttpClient>();
+    let server = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        assert!(socket.read(&mut head).await.unwrap() > 0);
+        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        socket
+    };
+    let call = async { client.get(&url).send().await.unwrap().text().await.unwrap() };
+    let (mut socket, text) = tokio::join!(server, call);
+    assert_eq!(text, "ok");
+    // It is kept for the next call, and no longer than the application lives.
+    app.finish().await;
+    assert_eq!(socket.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn tls_is_checked_against_the_authorities() {
     let mut params = CertificateParams::new(vec![]).unwrap();
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

@@ -347,6 +347,39 @@ async fn what_went_wrong_is_a_failure_and_too_many_spans_are_left_out() {
 }
 
 #[tokio::test]
+async fn each_run_of_a_periodic_task_is_a_trace() {
+    let collector = Collector::start().await;
+    let app = launch(&all(&collector.url()), &collector.url()).await;
+    let (url, client) =
+        (format!("{}/price", collector.url()), app.container().get::<HttpClient>().unwrap());
+    let (done, mut runs) = tokio::sync::mpsc::channel(8);
+    let run = move |_: Stop| {
+        let (url, client, done) = (url.clone(), client.clone(), done.clone());
+        async move {
+            let answer = client.get(&url).send().await.map(|response| response.status().as_u16());
+            let _ = done.try_send(answer.unwrap());
+            Err::<(), _>("not yet")
+        }
+    };
+    app.container()
+        .tasks()
+        .group("prices")
+        .every("refresh", Duration::from_millis(1), run)
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(runs.recv().await, Some(200));
+    }
+    app.shutdown().await;
+    let spans = collector.spans();
+    let runs: Vec<_> = spans.iter().filter(|span| span.name == "task prices/refresh").collect();
+    assert!(runs.len() >= 2, "{spans:#?}");
+    assert_ne!(runs[0].trace_id, runs[1].trace_id);
+    assert_eq!(runs[0].status.as_ref().unwrap().code, 2);
+    let call = spans.iter().find(|span| span.parent_span_id == runs[0].span_id).unwrap();
+    assert_eq!((call.name.as_str(), &call.trace_id), ("GET", &runs[0].trace_id));
+}
+
+#[tokio::test]
 async fn a_collector_that_is_gone_or_hangs_harms_nobody() {
     // Its backlog takes connections; nobody ever answers.
     let hangs = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
