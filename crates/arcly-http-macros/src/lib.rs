@@ -281,6 +281,8 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `rate_cost = 5` | a request uses so much of its limits |
 /// | `cors = function` | pages of the origins that the function's `Cors` names may call it and read the answer; `None`: no page |
 /// | `csrf = false` | pages of other origins may cause requests that change things |
+/// | `security_headers = function` | the function's `SecurityHeaders` change those of the outer level; `None`: none at all |
+/// | `compress = off` | responses are not compressed; `safe`, the default: not those to requests with a cookie; `always`: whatever the request has |
 #[proc_macro_attribute]
 pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
     support::attribute_or_default(args, item, module::expand)

@@ -412,7 +412,9 @@ impl App {
         let cors_of_all = self.config.cors.as_ref().map(Cors::compile).transpose();
         let cors_of_all = cors_of_all
             .map_err(|fault| AppError::Settings { route: "of the application".into(), fault })?;
+        let security_headers = Arc::new(self.config.security_headers.clone());
         let common = Common {
+            security_headers: Arc::clone(&security_headers),
             config: &self.config,
             shed: admission.of_operation.clone(),
             rate_limited: metrics.counter(
@@ -476,6 +478,8 @@ impl App {
             deadline: self.config.deadline,
             cors: cors_of_all,
             csrf: self.config.csrf,
+            compress: self.config.compress,
+            compress_min: self.config.compress_min,
             deadlines_exceeded: metrics.counter(
                 "http_server_deadlines_exceeded",
                 "Requests whose operation was given up because its time was over",
@@ -483,7 +487,7 @@ impl App {
             admission,
             elsewhere: ByMethod::new(metrics.requests()),
             metrics,
-            security_headers: self.config.security_headers.clone(),
+            security_headers,
             trusted_proxies: self.config.trusted_proxies.clone(),
             tracing: self.config.tracing.clone(),
         });

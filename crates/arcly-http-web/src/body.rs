@@ -65,6 +65,15 @@ impl Body {
         }
     }
 
+    /// The bytes, if all of them are there.
+    #[cfg(feature = "compression")]
+    pub(crate) fn take_full(&mut self) -> Option<Bytes> {
+        match &mut self.inner {
+            Inner::Full(bytes) => bytes.take(),
+            Inner::Empty | Inner::Incoming(..) | Inner::Boxed(_) => None,
+        }
+    }
+
     /// No bytes at all.
     #[must_use]
     pub const fn empty() -> Self {

@@ -10,8 +10,8 @@ use arcly_http_core::scope::{Claims, RequestId, Scope, TraceContext};
 use arcly_http_core::time::Budget;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderValue, ORIGIN,
-    TRANSFER_ENCODING,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderValue,
+    ORIGIN, TRANSFER_ENCODING,
 };
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, Version};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -49,6 +49,7 @@ impl Seen {
     pub(crate) const ORIGIN: u16 = 1 << 6;
     pub(crate) const FETCH_SITE: u16 = 1 << 7;
     pub(crate) const COOKIE: u16 = 1 << 8;
+    pub(crate) const ACCEPT_ENCODING: u16 = 1 << 9;
 
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         Self(headers.keys().map(Self::bit).fold(0, |all, bit| all | bit))
@@ -57,6 +58,8 @@ impl Seen {
     fn bit(name: &HeaderName) -> u16 {
         if *name == ACCEPT {
             Self::ACCEPT
+        } else if *name == ACCEPT_ENCODING {
+            Self::ACCEPT_ENCODING
         } else if *name == CONTENT_LENGTH {
             Self::CONTENT_LENGTH
         } else if *name == AUTHORIZATION {

@@ -27,7 +27,7 @@ pub use argument::{Argument, Binder, FromRequest, PathArgument, PathValue};
 pub use body::Body;
 pub use context::{Context, Head};
 pub use endpoint::{Called, Endpoint, endpoint_of};
-pub use pipeline::Cors;
+pub use pipeline::{Compress, Cors, security_headers};
 pub use reply::{Reply, Response};
 pub use route::{Controller, ControllerHttp, HttpRoute, ModuleHttp};
 pub use stage::{Filter, Guard, Interceptor, Next, Stages};

@@ -18,12 +18,14 @@
 //! | 12 commit | with the transaction |
 //! | 13 errors, headers, log; also after a panic | `Ending` |
 
+mod compress;
 mod cors;
 mod cross_site;
 mod identify;
 mod layered;
 mod render;
 mod traced;
+pub mod security_headers;
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -54,11 +56,14 @@ use crate::serve::{Network, client_address};
 use crate::stage::{AnyFilter, AnyGuard, AnyInterceptor, LayerService, Next};
 use crate::{Body, Context, Head, Response};
 
+pub use compress::Compress;
+use compress::Tags;
 pub use cors::Cors;
 pub(crate) use cors::Rule;
 pub(crate) use cross_site::changes_things;
 pub(crate) use layered::apply_layers;
 pub(crate) use render::problem as render_problem;
+use security_headers::Headers;
 
 /// Everything that a request needs, frozen at launch.
 pub(crate) struct Runtime {
@@ -79,8 +84,11 @@ pub(crate) struct Runtime {
     /// Of what no declared route answers.
     pub(crate) cors: Option<Arc<Rule>>,
     pub(crate) csrf: bool,
+    /// Of what no declared route answers.
+    pub(crate) compress: Compress,
+    pub(crate) compress_min: u64,
     /// Headers that every response gets, unless it has its own.
-    pub(crate) security_headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) security_headers: Arc<Headers>,
     pub(crate) trusted_proxies: Vec<Network>,
     /// Whether and where requests are recorded as spans.
     pub(crate) tracing: Option<Tracing>,
@@ -105,6 +113,8 @@ pub(crate) struct Route {
     pub(crate) rates: Option<Rates>,
     pub(crate) cors: Option<Arc<Rule>>,
     pub(crate) refuses_cross_site: bool,
+    pub(crate) compress: Compress,
+    pub(crate) security_headers: Arc<Headers>,
 }
 
 /// What tower layers, if there are any, go around.
@@ -201,7 +211,7 @@ pub(crate) fn begin(
     context.is_admitted = ending.is_admitted;
     if let Some((response, told)) = preflight.filter(|_| ending.is_admitted) {
         ending.cors = told;
-        return Answer::Ready(Some(ending.end(Ok(response))));
+        return Answer::Ready(Some(ending.end(Ok(response), &context.head)));
     }
     let rule = route.map_or(runtime.cors.as_ref(), |route| route.cors.as_ref());
     ending.cors = rule.map(|rule| cors::Told::new(rule, &context.head));
@@ -210,7 +220,7 @@ pub(crate) fn begin(
             let budget = context.head.budget.clone();
             let work = || route.answer_at_once(runtime, &mut context);
             let outcome = ending.scene.caught(budget.as_ref(), work);
-            Answer::Ready(Some(ending.end(outcome)))
+            Answer::Ready(Some(ending.end(outcome, &context.head)))
         }
         _ => Answer::Later(Box::pin(later(Box::new(context), ending))),
     }
@@ -282,7 +292,7 @@ async fn later(mut context: Box<Context>, mut ending: Ending) -> Response {
         Some(outcome) => outcome,
         None => Box::pin(give_up(&mut ending, &context.head)).await,
     };
-    ending.end(outcome)
+    ending.end(outcome, &context.head)
 }
 
 /// Polls work until it is done, or its time is over (`None`). Work that is done at
@@ -401,7 +411,7 @@ impl Ending {
     }
 
     /// Stage 13, also after a panic.
-    fn end(mut self, outcome: std::thread::Result<Response>) -> Response {
+    fn end(mut self, outcome: std::thread::Result<Response>, head: &Head) -> Response {
         let mut response = outcome.unwrap_or_else(|panic| {
             let message = render::panic_message(&*panic);
             self.scene.enter(|| tracing::error!(panic = message, "a handler panicked"));
@@ -409,10 +419,19 @@ impl Ending {
         });
         let status = response.status().as_u16();
         self.count(status);
-        render::sign(&mut response, &self.request_id, &self.runtime.security_headers);
+        let security_headers = match &self.route {
+            Some(route) => &route.security_headers,
+            None => &self.runtime.security_headers,
+        };
+        render::sign(&mut response, &self.request_id, security_headers);
         if let Some(told) = &self.cors {
             told.sign(response.headers_mut());
         }
+        let (rule, tags) = match &self.route {
+            Some(route) => (route.compress, Tags::Named),
+            None => (self.runtime.compress, Tags::Weak),
+        };
+        let response = compress::apply(response, head, rule, self.runtime.compress_min, tags);
         if self.method == Method::HEAD { render::without_body(response) } else { response }
     }
 
@@ -650,7 +669,8 @@ async fn serve_mounted(
     if let Some(claims) = &head.claims {
         head.extensions.insert(Arc::clone(claims));
     }
-    *request.headers_mut() = std::mem::take(&mut head.headers);
+    let kept = compress::kept(head);
+    *request.headers_mut() = std::mem::replace(&mut head.headers, kept);
     *request.extensions_mut() = std::mem::take(&mut head.extensions);
     match mounted.service.clone().oneshot(request).await {
         Ok(response) => Ok(response),

@@ -16,6 +16,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use conditional::Tagged;
+#[cfg(feature = "compression")]
+pub(crate) use conditional::coded_tag;
+pub(crate) use conditional::is_same;
 pub use range::Ranged;
 pub use status::{Accepted, Created, NoContent, Redirect, SeeOther};
 pub use stream::{Streamed, TextStream};

@@ -18,7 +18,8 @@ use tower::{Layer, Service};
 use crate::argument::{BindError, Binder};
 use crate::endpoint::Endpoint;
 use crate::limit::{RateLimit, Rated};
-use crate::pipeline::Cors;
+use crate::pipeline::security_headers::SecurityHeaders;
+use crate::pipeline::{Compress, Cors};
 use crate::{Body, Context, Head, Response};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -180,6 +181,9 @@ pub(crate) struct Settings {
     /// `Some(None)`: none at all.
     pub(crate) cors: Option<Option<Cors>>,
     pub(crate) csrf: Option<bool>,
+    pub(crate) compress: Option<Compress>,
+    /// From the outermost level to the innermost; `None`: none at all.
+    pub(crate) security_headers: Vec<Option<SecurityHeaders>>,
 }
 
 impl Settings {
@@ -191,6 +195,8 @@ impl Settings {
             rate_cost: inner.rate_cost.or(self.rate_cost),
             cors: inner.cors.as_ref().or(self.cors.as_ref()).cloned(),
             csrf: inner.csrf.or(self.csrf),
+            compress: inner.compress.or(self.compress),
+            security_headers: join(&self.security_headers, &inner.security_headers),
         }
     }
 }
@@ -299,6 +305,20 @@ impl Stages {
     #[must_use]
     pub fn csrf(mut self, is_refused: bool) -> Self {
         self.settings.csrf = Some(is_refused);
+        self
+    }
+
+    /// Which responses are compressed.
+    #[must_use]
+    pub fn compress(mut self, rule: Compress) -> Self {
+        self.settings.compress = Some(rule);
+        self
+    }
+
+    /// Changes the security headers of responses; `None`: takes all away.
+    #[must_use]
+    pub fn security_headers(mut self, headers: Option<SecurityHeaders>) -> Self {
+        self.settings.security_headers.push(headers);
         self
     }
 

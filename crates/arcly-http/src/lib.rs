@@ -69,8 +69,8 @@ pub mod __rt {
     pub use arcly_http_web::argument::asks::{self, Elsewhere};
     pub use arcly_http_web::limit::{Per, RateLimit};
     pub use arcly_http_web::{
-        App, Argument, Binder, Called, Context, Controller, ControllerHttp, HttpRoute, ModuleHttp,
-        PathArgument, PathValue, Reply, Stages, build_url, endpoint_of,
+        App, Argument, Binder, Called, Compress, Context, Controller, ControllerHttp, HttpRoute,
+        ModuleHttp, PathArgument, PathValue, Reply, Stages, build_url, endpoint_of,
     };
     pub use {schemars, serde_json};
 

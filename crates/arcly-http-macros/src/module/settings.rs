@@ -1,6 +1,6 @@
 //! Settings of requests that every level may have.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::parse::ParseStream;
 use syn::spanned::Spanned;
@@ -18,6 +18,10 @@ pub(crate) struct Settings {
     /// The function that makes it; `Some(None)`: none at all.
     cors: Option<Option<Path>>,
     csrf: Option<bool>,
+    /// A variant of `Compress`.
+    compress: Option<Ident>,
+    /// The function that makes them; `Some(None)`: none at all.
+    security_headers: Option<Option<Path>>,
 }
 
 /// `rate_limit("100/min", per = address)`.
@@ -43,7 +47,12 @@ impl Settings {
             }
             "cors" => {
                 once(name, self.cors.is_some(), input)?;
-                self.cors = Some(cors(input)?);
+                self.cors = Some(function(input, "Cors", "cors = shop_pages")?);
+            }
+            "security_headers" => {
+                once(name, self.security_headers.is_some(), input)?;
+                let example = "security_headers = of_pages";
+                self.security_headers = Some(function(input, "SecurityHeaders", example)?);
             }
             "csrf" => {
                 once(name, self.csrf.is_some(), input)?;
@@ -52,6 +61,10 @@ impl Settings {
                     syn::Error::new(error.span(), "write `csrf = false` or `csrf = true`")
                 })?;
                 self.csrf = Some(choice.value);
+            }
+            "compress" => {
+                once(name, self.compress.is_some(), input)?;
+                self.compress = Some(compress(input)?);
             }
             _ => return Ok(false),
         }
@@ -79,14 +92,22 @@ impl Settings {
             }
         });
         let rate_cost = self.rate_cost.map(|cost| quote!(.rate_cost(#cost)));
-        let cors = self.cors.as_ref().map(|cors| match cors {
-            Some(make) => {
-                quote_spanned!(make.span()=> .cors(::core::option::Option::Some(#make())))
-            }
-            None => quote!(.cors(::core::option::Option::None)),
-        });
+        let cors = self.cors.as_ref().map(|make| made("cors", make.as_ref()));
+        let security_headers =
+            self.security_headers.as_ref().map(|make| made("security_headers", make.as_ref()));
         let csrf = self.csrf.map(|is_refused| quote!(.csrf(#is_refused)));
-        quote!(#deadline #(#rate_limits)* #rate_cost #cors #csrf)
+        let compress = self.compress.as_ref().map(|rule| quote!(.compress(#rt::Compress::#rule)));
+        quote!(#deadline #(#rate_limits)* #rate_cost #cors #csrf #compress #security_headers)
+    }
+}
+
+/// `.setting(Some(make()))`.
+fn made(setting: &str, make: Option<&Path>) -> TokenStream {
+    let span = make.map_or_else(Span::call_site, Spanned::span);
+    let setting = Ident::new(setting, span);
+    match make {
+        Some(make) => quote_spanned!(span=> .#setting(::core::option::Option::Some(#make()))),
+        None => quote!(.#setting(::core::option::Option::None)),
     }
 }
 
@@ -120,15 +141,28 @@ fn deadline(input: ParseStream<'_>) -> syn::Result<Option<u64>> {
 }
 
 /// `= function` or `= None`.
-fn cors(input: ParseStream<'_>) -> syn::Result<Option<Path>> {
+fn function(input: ParseStream<'_>, ty: &str, example: &str) -> syn::Result<Option<Path>> {
     let _: Token![=] = input.parse()?;
     let make: Path = input.parse().map_err(|error| {
-        syn::Error::new(
-            error.span(),
-            "name a function that returns `Cors`: `cors = shop_pages`; or `None`",
-        )
+        let text = format!("name a function that returns `{ty}`: `{example}`; or `None`");
+        syn::Error::new(error.span(), text)
     })?;
     Ok((!make.is_ident("None")).then_some(make))
+}
+
+const COMPRESS: &str = "write `compress = off`, `compress = safe` (not for requests with credentials that browsers add by themselves) or `compress = always`";
+
+/// `= off`.
+fn compress(input: ParseStream<'_>) -> syn::Result<Ident> {
+    let _: Token![=] = input.parse()?;
+    let word: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), COMPRESS))?;
+    let variant = match word.to_string().as_str() {
+        "off" => "Off",
+        "safe" => "Safe",
+        "always" => "Always",
+        _ => return Err(syn::Error::new(word.span(), COMPRESS)),
+    };
+    Ok(Ident::new(variant, word.span()))
 }
 
 const RATE_LIMIT: &str =

@@ -11,8 +11,7 @@ use super::settings::Settings;
 use crate::support::rt;
 
 /// What every level takes, for messages.
-pub(crate) const NAMES: &str =
-    "guards, interceptors, filters, layers, deadline, rate_limit, rate_cost, cors, csrf";
+pub(crate) const NAMES: &str = "guards, interceptors, filters, layers, deadline, rate_limit, rate_cost, cors, csrf, compress, security_headers";
 
 /// Guards, interceptors, filters and layers, in the order they are written; and
 /// settings.

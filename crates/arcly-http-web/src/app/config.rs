@@ -8,7 +8,7 @@ use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue};
 
 use crate::limit::{AdaptiveLimit, RateLimit};
-use crate::pipeline::Cors;
+use crate::pipeline::{Compress, Cors};
 use crate::route::Versioning;
 use crate::serve::Network;
 
@@ -44,7 +44,8 @@ pub struct LaunchConfig {
     pub address_connections_max: usize,
     /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
     pub trusted_proxies: Vec<Network>,
-    /// Headers of every response that does not set its own. Default:
+    /// Headers of every response that does not set its own; a module, a controller or
+    /// a route may change them ([`crate::security_headers::SecurityHeaders`]). Default:
     /// `x-content-type-options: nosniff` and `content-security-policy:
     /// frame-ancestors 'none'`.
     pub security_headers: Vec<(HeaderName, HeaderValue)>,
@@ -77,6 +78,13 @@ pub struct LaunchConfig {
     pub csrf: bool,
     /// Which requests are recorded as spans, and where those go. Default: none.
     pub tracing: Option<Tracing>,
+    /// Which responses are compressed, unless a module, a controller or a route says
+    /// otherwise. Default: [`Compress::Safe`], all but those to requests with
+    /// credentials that browsers add by themselves.
+    pub compress: Compress,
+    /// Responses with fewer bytes are not compressed: they fit into one packet
+    /// anyhow. Default 1 KiB.
+    pub compress_min: u64,
 }
 
 impl Default for LaunchConfig {
@@ -105,6 +113,8 @@ impl Default for LaunchConfig {
             cors: None,
             csrf: true,
             tracing: None,
+            compress: Compress::Safe,
+            compress_min: 1 << 10,
         }
     }
 }

@@ -16,6 +16,7 @@ use super::LaunchConfig;
 use crate::argument::{BindError, Binder};
 use crate::describe::RouteLine;
 use crate::limit::{Gradient, Rates};
+use crate::pipeline::security_headers::{self, Headers};
 use crate::pipeline::{Core, Route, apply_layers, changes_things, is_protected};
 use crate::route::{HttpRoute, Versioning};
 use crate::stage::Stages;
@@ -27,6 +28,7 @@ pub(super) struct Common<'a> {
     pub(super) shed: Counter,
     pub(super) rates: Arc<dyn RateLimitStore>,
     pub(super) rate_limited: Counter,
+    pub(super) security_headers: Arc<Headers>,
 }
 
 /// Why a route cannot be built.
@@ -224,6 +226,14 @@ impl Declared {
                 None => None,
             },
             refuses_cross_site: self.refuses_cross_site(config),
+            compress: settings.compress.unwrap_or(config.compress),
+            security_headers: match settings.security_headers.as_slice() {
+                [] => Arc::clone(&common.security_headers),
+                levels => {
+                    let headers = security_headers::of_levels(&common.security_headers, levels);
+                    Arc::new(headers.map_err(Fault::Settings)?)
+                }
+            },
             // What never waits is done before it could be too much.
             in_flight: config.adaptive.filter(|_| !is_immediate).map(|bounds| {
                 let (clock, shed) = (Arc::clone(&common.clock), common.shed.clone());

@@ -9,6 +9,7 @@ use http::HeaderName;
 use schemars::JsonSchema;
 
 use super::{Argument, BindError, Binder, FromRequest};
+use crate::reply::is_same;
 use crate::{Context, Head};
 
 /// The header that has the argument's name, `_` written as `-`; or what
@@ -110,7 +111,8 @@ impl IfMatch {
     /// # Errors
     /// 412 when it has changed meanwhile.
     pub fn require(&self, current: &str) -> Result<(), Problem> {
-        let matches = self.0.trim() == "*" || self.0.split(',').any(|tag| tag.trim() == current);
+        let matches =
+            self.0.trim() == "*" || self.0.split(',').any(|tag| is_same(tag.trim(), current));
         if matches {
             return Ok(());
         }

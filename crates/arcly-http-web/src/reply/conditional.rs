@@ -57,6 +57,26 @@ impl<R: Reply> Reply for Tagged<R> {
     }
 }
 
+/// The tag of a response that is compressed: a strong tag names one sequence of bytes,
+/// so that it has to be another. `None` for what is no strong tag.
+#[cfg(feature = "compression")]
+pub(crate) fn coded_tag(tag: &str, coding: &str) -> Option<String> {
+    let version = tag.strip_prefix('"')?.strip_suffix('"')?;
+    Some(format!("\"{version};{coding}\""))
+}
+
+/// Whether a strong tag that a client knows names the version that `tag` names, plain
+/// or compressed.
+pub(crate) fn is_same(known: &str, tag: &str) -> bool {
+    known == tag
+        || known.strip_suffix('"').is_some_and(|known| {
+            let plain = ["zstd", "br", "gzip"]
+                .into_iter()
+                .find_map(|coding| known.strip_suffix(coding)?.strip_suffix(';'));
+            plain.is_some() && plain == tag.strip_suffix('"')
+        })
+}
+
 /// Whether `If-None-Match` names the tag; weak comparison, as section 13.1.2
 /// asks.
 fn is_known(head: &Head, tag: &str) -> bool {
@@ -65,7 +85,7 @@ fn is_known(head: &Head, tag: &str) -> bool {
         text.trim() == "*"
             || text.split(',').any(|known| {
                 let known = known.trim();
-                known.strip_prefix("W/").unwrap_or(known) == tag
+                is_same(known.strip_prefix("W/").unwrap_or(known), tag)
             })
     })
 }

@@ -6,6 +6,8 @@ mod admission;
 mod bad_input;
 mod chain;
 mod conditional;
+#[cfg(feature = "compression")]
+mod compression;
 mod configuration;
 mod cross_origin;
 mod deadline;
@@ -24,6 +26,7 @@ mod problem_derive;
 mod rate_limit;
 mod recorder;
 mod redis;
+mod security_headers;
 mod server;
 mod tasks;
 mod testing_kit;

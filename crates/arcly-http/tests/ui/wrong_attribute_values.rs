@@ -81,6 +81,18 @@ impl Users {
         Json(1)
     }
 
+    #[get("/compress", compress = false)]
+    #[public]
+    fn compress(&self) -> Json<u32> {
+        Json(1)
+    }
+
+    #[get("/headers", security_headers = "x-frame-options")]
+    #[public]
+    fn headers(&self) -> Json<u32> {
+        Json(1)
+    }
+
     #[get("/twice", deadline = "1s", deadline = None)]
     #[public]
     fn twice(&self) -> Json<u32> {

@@ -1,0 +1,120 @@
+//! Compressed responses (RFC 9110, section 8.4).
+
+#[cfg(feature = "compression")]
+mod codec;
+#[cfg(feature = "compression")]
+mod encode;
+#[cfg(feature = "compression")]
+mod negotiate;
+
+/// Without the feature `compression` nothing is compressed.
+#[cfg(not(feature = "compression"))]
+mod encode {
+    use crate::{Head, Response};
+
+    pub(super) fn compress(
+        response: Response,
+        _: &Head,
+        _: super::Compress,
+        _: super::Tags,
+    ) -> Response {
+        response
+    }
+
+    pub(super) fn name_known_tag(_: &mut Response, _: &Head, _: super::Tags) {}
+}
+
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, IF_NONE_MATCH};
+use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
+
+use crate::context::Seen;
+use crate::{Head, Response};
+
+/// Which responses are compressed, for clients that accept it: `zstd`, `br` or `gzip`,
+/// whichever they like best, in this order where they do not care.
+///
+/// Compressed are texts (`text/*`, JSON, XML, JavaScript, SVG, WebAssembly) of
+/// [`crate::app::LaunchConfig::compress_min`] bytes and more, and streams of them,
+/// which are flushed whenever there is nothing more to send for now. Never: event
+/// streams, parts (206), what offers ranges, what is encoded already, and what says
+/// `cache-control: no-transform`. A strong entity tag names one coding only, so `"5"`
+/// becomes `"5;zstd"`; [`crate::reply::Tagged`] and [`crate::argument::IfMatch`] know
+/// both as the same version, mounted services get a weak one.
+///
+/// `LaunchConfig::compress` is for the application, and `compress = off`, `compress =
+/// safe` or `compress = always` for a module, a controller or a route, the inner one
+/// first.
+///
+/// # Secrets
+///
+/// Who can make a browser send requests, put a guess into them and see how long the
+/// encrypted answers are, can find a secret that stands in the answer beside the
+/// guess: it compresses better when the guess is right (BREACH). That takes
+/// credentials that a browser adds by itself to requests of any page. `safe`, the
+/// default, is therefore: **a request with a cookie, or with an `authorization` other
+/// than `Bearer`, is answered uncompressed.** A bearer token is added by the page's own
+/// code, which other pages cannot run.
+///
+/// Say `always` where the answer has no secret, or repeats nothing of the request and
+/// nothing that others may write; and `off` where an answer to a bearer token has a
+/// secret beside text of others, or where TLS client certificates are the credentials.
+///
+/// ```
+/// use arcly_http_web::{App, Compress};
+///
+/// fn uncompressed(app: App) -> App {
+///     app.configure(|config| config.compress = Compress::Off)
+/// }
+/// # let _ = uncompressed;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compress {
+    /// None.
+    Off,
+    /// All but those to requests with credentials that browsers add by themselves.
+    #[default]
+    Safe,
+    /// Whatever credentials the request has.
+    Always,
+}
+
+/// How the entity tag of a compressed response differs from the plain one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tags {
+    /// It names the coding, which our own preconditions know.
+    Named,
+    /// It becomes weak, which everybody knows.
+    Weak,
+}
+
+/// Compresses a response, if it is worth it and the client takes it. Small ones and
+/// those of other routes get by without a look at the headers.
+pub(super) fn apply(
+    mut response: Response,
+    head: &Head,
+    rule: Compress,
+    size_min: u64,
+    tags: Tags,
+) -> Response {
+    if rule == Compress::Off || response.body().size_hint().upper().is_some_and(|n| n < size_min) {
+        if response.status() == StatusCode::NOT_MODIFIED && rule != Compress::Off {
+            encode::name_known_tag(&mut response, head, tags);
+        }
+        return response;
+    }
+    encode::compress(response, head, rule, tags)
+}
+
+/// The headers of a request that are asked for here, where the others are given away.
+pub(super) fn kept(head: &Head) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    if head.seen.has(Seen::ACCEPT_ENCODING) {
+        for name in [ACCEPT_ENCODING, AUTHORIZATION, IF_NONE_MATCH] {
+            for value in head.headers.get_all(&name) {
+                kept.append(name.clone(), value.clone());
+            }
+        }
+    }
+    kept
+}
