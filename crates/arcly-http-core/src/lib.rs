@@ -1,11 +1,12 @@
 //! Vocabulary of arcly-http: dependency graph and its proof, scope, access,
-//! contract, problems, rates, configuration, time.
+//! contract, problems, rates, caches, configuration, time.
 //!
 //! No protocol, no storage, no run time beyond tokio's primitives: this crate
 //! names no axum, sqlx, broker or TLS crate.
 
 pub mod access;
 mod backoff;
+pub mod cache;
 pub mod config;
 pub mod contract;
 pub mod di;

@@ -1,5 +1,6 @@
 //! `#[controller(..)]`: methods that answer HTTP requests.
 
+mod cache;
 mod expand;
 mod parse;
 mod validate;

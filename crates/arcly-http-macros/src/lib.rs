@@ -344,9 +344,14 @@ strays! {
     /// `id: Path<u64>`; `{*rest}` at the end takes what is left. After the path may
     /// follow `operation_id = ".."`, `tags("..")`, `version = ".."`,
     /// `deprecated = "2027-01-31T00:00:00Z"`, `sunset = ".."`,
-    /// `body_limit = "64KiB"`, `guards(..)`, `interceptors(..)`, `filters(..)` and
+    /// `body_limit = "64KiB"`, `cache("30s")`, `guards(..)`, `interceptors(..)`, `filters(..)` and
     /// `layers(..)`. The doc comment of the method is the operation's text in the
     /// document.
+    ///
+    /// `cache("30s", per = principal, vary("accept-language"), tags("article:{slug}"),
+    /// max_age = "10s")` keeps the answers for that long and gives them to others who ask
+    /// for the same; only the time is needed. The documentation of
+    /// `arcly_http::web::cache::Cache` says what is kept, and for whom.
     get
     /// A route for `POST`: `#[post("/")]`; see [`macro@get`].
     post

@@ -3,7 +3,7 @@
 mod expand;
 pub(crate) mod gated;
 mod parse;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod stages;
 
 use proc_macro2::TokenStream;

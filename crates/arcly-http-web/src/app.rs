@@ -4,12 +4,14 @@
 mod config;
 mod declared;
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arcly_http_core::access::{Access, Authenticator};
+use arcly_http_core::cache::ResponseCache;
 use arcly_http_core::config::{Config, ConfigErrors, ConfigSources, Loaded, SectionMeta};
 use arcly_http_core::contract::{Contract, Info, SecurityScheme};
 use arcly_http_core::di::{
@@ -415,6 +417,11 @@ impl App {
         let security_headers = Arc::new(self.config.security_headers.clone());
         let common = Common {
             security_headers: Arc::clone(&security_headers),
+            metrics: &metrics,
+            invalidated: container
+                .get::<ResponseCache>()
+                .map_or_else(ResponseCache::new, |cache| ResponseCache::clone(&cache)),
+            store: OnceCell::new(),
             config: &self.config,
             shed: admission.of_operation.clone(),
             rate_limited: metrics.counter(

@@ -74,6 +74,15 @@ impl Body {
         }
     }
 
+    /// The bytes, if all of them are there; they stay.
+    pub(crate) fn as_full(&self) -> Option<Bytes> {
+        match &self.inner {
+            Inner::Empty => Some(Bytes::new()),
+            Inner::Full(bytes) => bytes.clone(),
+            Inner::Incoming(..) | Inner::Boxed(_) => None,
+        }
+    }
+
     /// No bytes at all.
     #[must_use]
     pub const fn empty() -> Self {

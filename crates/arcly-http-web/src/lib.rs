@@ -9,6 +9,7 @@ pub mod admin;
 pub mod app;
 pub mod argument;
 pub mod body;
+pub mod cache;
 mod context;
 pub mod describe;
 mod docs;

@@ -10,7 +10,7 @@
 //! | 5 credentials | `identify::authenticate` |
 //! | 6 access rule, then guards | `identify::decide`, `Route::run` |
 //! | 7 rate limits: of addresses before 5, of callers after the access rule | `Rates` |
-//! | 8 idempotency and cache | their place is between 7 and 9 |
+//! | 8 cache | `Cached`, around all that follows up to 12; the place of idempotency |
 //! | tower layers, interceptors | `Route::run` |
 //! | 9 body, parse, validate | the handler's arguments |
 //! | 10 transaction | an argument, after all others are valid |
@@ -47,6 +47,7 @@ use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 
+use crate::cache::Cached;
 use crate::context::{Params, Seen, too_large};
 use crate::docs::Docs;
 use crate::endpoint::{Called, Endpoint};
@@ -115,6 +116,7 @@ pub(crate) struct Route {
     pub(crate) refuses_cross_site: bool,
     pub(crate) compress: Compress,
     pub(crate) security_headers: Arc<Headers>,
+    pub(crate) cache: Option<Cached>,
 }
 
 /// What tower layers, if there are any, go around.
@@ -595,6 +597,14 @@ impl Route {
         for guard in &self.guards {
             guard.check(&context.head).await?;
         }
+        match &self.cache {
+            Some(cache) => Box::pin(cache.answer(self, context)).await,
+            None => self.handle(context).await,
+        }
+    }
+
+    /// What is left when nothing refuses any more.
+    pub(crate) async fn handle(&self, context: &mut Context) -> Result<Response, Problem> {
         match &self.layered {
             Some(service) => Box::pin(layered::call(service.clone(), context)).await,
             None => self.core.run(context).await,

@@ -18,7 +18,7 @@ use serde::Serialize;
 pub use conditional::Tagged;
 #[cfg(feature = "compression")]
 pub(crate) use conditional::coded_tag;
-pub(crate) use conditional::is_same;
+pub(crate) use conditional::{is_same, knows};
 pub use range::Ranged;
 pub use status::{Accepted, Created, NoContent, Redirect, SeeOther};
 pub use stream::{Streamed, TextStream};
@@ -37,6 +37,10 @@ pub type Response = http::Response<Body>;
     note = "built in: `Json`, `Created`, `Accepted`, `NoContent`, `String`, `Html`, `Bytes`, `Redirect`, `Tagged`, `Ranged`, `Streamed`, `Result<reply, error>` where the error derives `Problem`, and `Option<reply>` (404 when `None`)"
 )]
 pub trait Reply: Sized {
+    /// Whether it may be a 200 whose body is there at once, which is what `cache(..)`
+    /// keeps; where it is not, `cache(..)` does not compile.
+    const CACHEABLE: bool = true;
+
     /// Says in the document what it answers with.
     fn describe(operation: &mut Operation);
 
@@ -85,6 +89,8 @@ impl<T: Serialize + JsonSchema> Reply for Json<T> {
 }
 
 impl<R: Reply, E: IntoProblem> Reply for Result<R, E> {
+    const CACHEABLE: bool = R::CACHEABLE;
+
     fn describe(operation: &mut Operation) {
         R::describe(operation);
         operation.problems(E::kinds());
@@ -99,6 +105,8 @@ impl<R: Reply, E: IntoProblem> Reply for Result<R, E> {
 }
 
 impl<R: Reply> Reply for Option<R> {
+    const CACHEABLE: bool = R::CACHEABLE;
+
     fn describe(operation: &mut Operation) {
         R::describe(operation);
         operation.problem(&arcly_http_core::problem::kinds::NOT_FOUND);
@@ -113,6 +121,8 @@ impl<R: Reply> Reply for Option<R> {
 }
 
 impl Reply for () {
+    const CACHEABLE: bool = false;
+
     fn describe(operation: &mut Operation) {
         NoContent::describe(operation);
     }

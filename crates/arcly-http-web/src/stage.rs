@@ -16,6 +16,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service};
 
 use crate::argument::{BindError, Binder};
+use crate::cache::Cache;
 use crate::endpoint::Endpoint;
 use crate::limit::{RateLimit, Rated};
 use crate::pipeline::security_headers::SecurityHeaders;
@@ -184,6 +185,8 @@ pub(crate) struct Settings {
     pub(crate) compress: Option<Compress>,
     /// From the outermost level to the innermost; `None`: none at all.
     pub(crate) security_headers: Vec<Option<SecurityHeaders>>,
+    /// Of an operation only.
+    pub(crate) cache: Option<Cache>,
 }
 
 impl Settings {
@@ -197,6 +200,7 @@ impl Settings {
             csrf: inner.csrf.or(self.csrf),
             compress: inner.compress.or(self.compress),
             security_headers: join(&self.security_headers, &inner.security_headers),
+            cache: inner.cache.clone(),
         }
     }
 }
@@ -319,6 +323,14 @@ impl Stages {
     #[must_use]
     pub fn security_headers(mut self, headers: Option<SecurityHeaders>) -> Self {
         self.settings.security_headers.push(headers);
+        self
+    }
+
+    /// Keeps the answers of an operation. On other levels it has no effect: each
+    /// operation says for itself what its answers depend on.
+    #[must_use]
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.settings.cache = Some(cache);
         self
     }
 

@@ -13,7 +13,7 @@ pub mod telemetry;
 
 pub use arcly_http_core::access::{self, Access};
 pub use arcly_http_core::{
-    config, contract, di, observe, problem, rate, resilience, scope, task, time, validate,
+    cache, config, contract, di, observe, problem, rate, resilience, scope, task, time, validate,
 };
 #[cfg(feature = "sqlite")]
 pub use arcly_http_data as data;
@@ -34,6 +34,7 @@ pub use schemars;
 /// use arcly_http::prelude::*;
 /// ```
 pub mod prelude {
+    pub use arcly_http_core::cache::ResponseCache;
     pub use arcly_http_core::di::{All, Inject, Lazy, Lifecycle};
     pub use arcly_http_core::observe::{HealthCheck, HealthFuture, Metrics};
     pub use arcly_http_core::problem::{IntoProblem, Problem};
@@ -67,6 +68,7 @@ pub mod __rt {
     };
     pub use arcly_http_core::{config, problem, validate};
     pub use arcly_http_web::argument::asks::{self, Elsewhere};
+    pub use arcly_http_web::cache::{Cache, CachePer};
     pub use arcly_http_web::limit::{Per, RateLimit};
     pub use arcly_http_web::{
         App, Argument, Binder, Called, Compress, Context, Controller, ControllerHttp, HttpRoute,

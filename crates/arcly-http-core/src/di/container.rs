@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use super::key::Key;
 use super::lifecycle::{HookTable, ShutdownReport};
 use super::meta::{Dep, DepKind, ModuleMeta, ProviderEntry, ProviderMeta, ProviderScope};
+use crate::cache::{RESPONSE_CACHE_KEY, ResponseCache};
 use crate::config::Config;
 use crate::observe::{METRICS_KEY, Metrics};
 use crate::task::{Owner, TASKS_KEY, Tasks};
@@ -360,6 +361,7 @@ impl Builder {
         let metrics = Metrics::new();
         tasks.0.observe(&metrics);
         ready.insert(METRICS_KEY, vec![Instance::new(Arc::new(metrics.clone()))]);
+        ready.insert(RESPONSE_CACHE_KEY, vec![Instance::new(Arc::new(ResponseCache::new()))]);
         let is_replaced = |key: &Key| self.replaced.iter().any(|(k, _)| k == key);
         // What a provider is bound to is replaced with it.
         for (replaced, instance) in &self.replaced {

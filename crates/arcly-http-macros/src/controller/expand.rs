@@ -5,6 +5,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::LitStr;
 use syn::spanned::Spanned;
 
+use super::cache;
 use super::parse::{Args, Passing, Route, Rule};
 use super::validate::byte_size;
 use crate::module::stages::{stage_deps, stages};
@@ -58,6 +59,7 @@ pub(super) fn emit(
     let asks = asks(routes);
     let unasked_rules = unasked_rules(routes);
     let listed = (!args.elsewhere).then(|| listed(controller));
+    let cacheable = cache::assertions(routes);
     quote! {
         #item
         #asks
@@ -65,6 +67,7 @@ pub(super) fn emit(
         #listed
         const _: () = {
             #(#types)*
+            #cacheable
             #(#facts)*
             fn transport() -> ::std::boxed::Box<dyn ::core::any::Any> {
                 ::std::boxed::Box::new(#rt::ControllerHttp::new(
@@ -320,6 +323,7 @@ fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) 
         None => quote!(::core::option::Option::None),
     };
     let stage_list = stages(&route.args.common.stages);
+    let cache = route.args.cache.as_ref().map(cache::call);
     let reply = &route.reply;
     let describe_reply = reply_call(reply, "describe", quote!(operation));
     let (cfgs, fact_name) = (&route.cfgs, fact_name(index));
@@ -336,7 +340,7 @@ fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) 
             deprecated: #deprecated,
             sunset: #sunset,
             body_limit: #limit,
-            stages: #stage_list,
+            stages: #stage_list #cache,
             describe: |operation: &mut #rt::Operation| {
                 #(#describe)*
                 #describe_reply;

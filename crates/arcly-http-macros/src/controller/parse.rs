@@ -5,6 +5,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{FnArg, ImplItem, ItemImpl, LitStr, Pat, Token, Type};
 
+use super::cache::{self, Cache};
 use crate::module::gated::{comma, list};
 use crate::module::stages::{NAMES, Stages};
 use crate::support::{Errors, docs};
@@ -70,6 +71,12 @@ impl Parse for Args {
                     "access is decided per operation: put the rule on each method",
                 ));
             }
+            if setting == "cache" {
+                return Err(syn::Error::new(
+                    name.span(),
+                    "each operation says for itself what its answer depends on: put `cache(..)` into `#[get(..)]`",
+                ));
+            }
             if setting == "host" {
                 args.host = Some(text(input, r#"host = "api.example.com""#)?);
             } else if setting == "elsewhere" {
@@ -92,6 +99,7 @@ impl Parse for Args {
 pub(crate) struct RouteArgs {
     pub(crate) path: LitStr,
     pub(crate) operation_id: Option<LitStr>,
+    pub(crate) cache: Option<Cache>,
     pub(crate) common: Common,
 }
 
@@ -100,18 +108,29 @@ impl Parse for RouteArgs {
         if !input.peek(LitStr) {
             return Err(input.error("a route begins with its path: `#[get(\"/{id}\")]`"));
         }
-        let mut args = Self { path: input.parse()?, operation_id: None, common: Common::default() };
+        let mut args = Self {
+            path: input.parse()?,
+            operation_id: None,
+            cache: None,
+            common: Common::default(),
+        };
         comma(input)?;
         while !input.is_empty() {
             let name: syn::Ident = input.parse()?;
             let setting = name.to_string();
             if setting == "operation_id" {
                 args.operation_id = Some(text(input, r#"operation_id = "listUsers""#)?);
+            } else if setting == "cache" {
+                if args.cache.is_some() {
+                    let text = "`cache` is given twice; one of them has no effect";
+                    return Err(syn::Error::new(name.span(), text));
+                }
+                args.cache = Some(cache::parse(name.span(), input)?);
             } else if !args.common.take(&setting, input)? {
                 return Err(syn::Error::new(
                     name.span(),
                     format!(
-                        "unknown setting `{setting}`\n       expected one of: operation_id, tags, version, deprecated, sunset, body_limit, {NAMES}"
+                        "unknown setting `{setting}`\n       expected one of: operation_id, cache, tags, version, deprecated, sunset, body_limit, {NAMES}"
                     ),
                 ));
             }

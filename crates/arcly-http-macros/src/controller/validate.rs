@@ -105,6 +105,7 @@ pub(super) fn route(args: &Args, route: &Route, errors: &mut Errors) {
         errors
             .at(version, "a version has a name, as `\"1\"`; leave it out for a route without one");
     }
+    super::cache::check(args, route, errors);
     for (date, what) in
         [(&route.args.common.deprecated, "deprecated"), (&route.args.common.sunset, "sunset")]
     {
@@ -321,7 +322,7 @@ fn single_value(ty: &syn::Type) -> Option<(String, &syn::Type)> {
 }
 
 /// The name of an argument kind, what stands in `Valid` looked into.
-fn kind_of(ty: &syn::Type) -> Option<String> {
+pub(super) fn kind_of(ty: &syn::Type) -> Option<String> {
     let syn::Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
     if last.ident == "Valid"

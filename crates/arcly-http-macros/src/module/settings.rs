@@ -224,7 +224,7 @@ fn rate_cost(input: ParseStream<'_>) -> syn::Result<u32> {
 }
 
 /// Milliseconds of `30s`.
-fn millis(text: &str) -> Option<u64> {
+pub(crate) fn millis(text: &str) -> Option<u64> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(split);
     let unit = match unit.trim_start() {

@@ -85,6 +85,13 @@ pub struct LaunchConfig {
     /// Responses with fewer bytes are not compressed: they fit into one packet
     /// anyhow. Default 1 KiB.
     pub compress_min: u64,
+    /// Most bytes that kept responses (`cache(..)`) take together, headers included; then
+    /// those that were not asked for lately go. Default 32 MiB.
+    pub cache_bytes_max: u64,
+    /// Most responses that are kept. Default 16,384.
+    pub cache_entries_max: usize,
+    /// A response with more bytes is not kept. Default 1 MiB.
+    pub cache_entry_max: u64,
 }
 
 impl Default for LaunchConfig {
@@ -115,6 +122,9 @@ impl Default for LaunchConfig {
             tracing: None,
             compress: Compress::Safe,
             compress_min: 1 << 10,
+            cache_bytes_max: 32 << 20,
+            cache_entries_max: 16_384,
+            cache_entry_max: 1 << 20,
         }
     }
 }

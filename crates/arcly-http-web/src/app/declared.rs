@@ -1,12 +1,14 @@
 //! A declared route: described from its metadata, built from the graph.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arcly_http_core::access::Access;
+use arcly_http_core::cache::ResponseCache;
 use arcly_http_core::contract::{Contract, Operation, OperationFacts};
-use arcly_http_core::di::{ControllerMeta, FrozenDiContainer, Host};
-use arcly_http_core::observe::{Counter, OperationMetrics};
+use arcly_http_core::di::{ControllerMeta, FrozenDiContainer, Host, RouteFact};
+use arcly_http_core::observe::{Counter, Metrics, OperationMetrics};
 use arcly_http_core::problem::kinds;
 use arcly_http_core::rate::RateLimitStore;
 use arcly_http_core::time::Clock;
@@ -14,6 +16,7 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::LaunchConfig;
 use crate::argument::{BindError, Binder};
+use crate::cache::{Cache, Cached, Store, StoreLimits};
 use crate::describe::RouteLine;
 use crate::limit::{Gradient, Rates};
 use crate::pipeline::security_headers::{self, Headers};
@@ -29,6 +32,23 @@ pub(super) struct Common<'a> {
     pub(super) rates: Arc<dyn RateLimitStore>,
     pub(super) rate_limited: Counter,
     pub(super) security_headers: Arc<Headers>,
+    pub(super) metrics: &'a Metrics,
+    pub(super) invalidated: ResponseCache,
+    /// Made for the first route that has a cache.
+    pub(super) store: OnceCell<Arc<Store>>,
+}
+
+impl Common<'_> {
+    fn cached(&self, cache: &Cache, fact: &'static RouteFact) -> Result<Cached, Fault> {
+        let limits = StoreLimits {
+            bytes: self.config.cache_bytes_max,
+            entries: self.config.cache_entries_max,
+            entry_bytes: self.config.cache_entry_max,
+        };
+        let store = self.store.get_or_init(|| Arc::new(Store::new(limits, self.metrics)));
+        let (invalidated, clock) = (self.invalidated.clone(), Arc::clone(&self.clock));
+        Cached::new(cache, fact, Arc::clone(store), invalidated, clock).map_err(Fault::Settings)
+    }
 }
 
 /// Why a route cannot be built.
@@ -130,6 +150,9 @@ impl Declared {
             if !self.stages.settings.rated.is_empty() {
                 Rates::describe(operation);
             }
+            if let Some(cache) = &self.stages.settings.cache {
+                cache.describe(operation);
+            }
             if let Some(limit) = self.deadline(config) {
                 operation.problem(&kinds::TIMEOUT);
                 let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
@@ -216,7 +239,8 @@ impl Declared {
             && core.filters.is_empty()
             && self.stages.guards.is_empty()
             && self.stages.layers.is_empty()
-            && rates.is_none();
+            && rates.is_none()
+            && settings.cache.is_none();
         Ok(Route {
             is_immediate,
             deadline: self.deadline(config),
@@ -227,6 +251,7 @@ impl Declared {
             },
             refuses_cross_site: self.refuses_cross_site(config),
             compress: settings.compress.unwrap_or(config.compress),
+            cache: settings.cache.as_ref().map(|cache| common.cached(cache, fact)).transpose()?,
             security_headers: match settings.security_headers.as_slice() {
                 [] => Arc::clone(&common.security_headers),
                 levels => {

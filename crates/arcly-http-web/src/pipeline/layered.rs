@@ -8,6 +8,7 @@ use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
 use super::{Core, render};
+use crate::cache::Refused;
 use crate::stage::LayerService;
 use crate::{Body, Context, Response};
 
@@ -90,6 +91,11 @@ async fn unpack(core: &Core, request: http::Request<Body>) -> Response {
     context.finish(core.clock.elapsed());
     match result {
         Ok(response) => response,
-        Err(problem) => render::filtered(problem, &context.head, &core.filters).await,
+        Err(problem) => {
+            let mut response = render::filtered(problem, &context.head, &core.filters).await;
+            // Whatever its status, it is no answer to be kept.
+            response.extensions_mut().insert(Refused);
+            response
+        }
     }
 }

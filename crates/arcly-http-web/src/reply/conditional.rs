@@ -3,7 +3,7 @@
 use arcly_http_core::contract::Operation;
 use arcly_http_core::problem::Problem;
 use http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::{Reply, Response};
 use crate::{Body, Head};
@@ -32,6 +32,8 @@ impl<R> Tagged<R> {
 }
 
 impl<R: Reply> Reply for Tagged<R> {
+    const CACHEABLE: bool = R::CACHEABLE;
+
     fn describe(operation: &mut Operation) {
         R::describe(operation);
         operation.reply_empty(304);
@@ -45,7 +47,7 @@ impl<R: Reply> Reply for Tagged<R> {
     fn reply(self, head: &Head) -> Result<Response, Problem> {
         let tag = HeaderValue::try_from(&self.tag).map_err(Problem::internal)?;
         let is_read = matches!(*head.method(), Method::GET | Method::HEAD);
-        let mut response = if is_read && is_known(head, &self.tag) {
+        let mut response = if is_read && knows(head.headers(), &self.tag) {
             let mut response = http::Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
@@ -79,8 +81,10 @@ pub(crate) fn is_same(known: &str, tag: &str) -> bool {
 
 /// Whether `If-None-Match` names the tag; weak comparison, as section 13.1.2
 /// asks.
-fn is_known(head: &Head, tag: &str) -> bool {
-    let values = head.headers().get_all(IF_NONE_MATCH).iter();
+pub(crate) fn knows(headers: &HeaderMap, tag: &str) -> bool {
+    // A weak tag of ours is as good as a strong one here.
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    let values = headers.get_all(IF_NONE_MATCH).iter();
     values.filter_map(|value| value.to_str().ok()).any(|text| {
         text.trim() == "*"
             || text.split(',').any(|known| {

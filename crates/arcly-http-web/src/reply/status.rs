@@ -40,6 +40,8 @@ impl<T> Created<T> {
 pub struct Accepted<T>(pub T);
 
 impl<T: Serialize + JsonSchema> Reply for Created<Json<T>> {
+    const CACHEABLE: bool = false;
+
     fn describe(operation: &mut Operation) {
         operation.reply::<T>(201, "application/json");
         operation.reply_header::<String>(
@@ -60,6 +62,8 @@ impl<T: Serialize + JsonSchema> Reply for Created<Json<T>> {
 }
 
 impl<T: Serialize + JsonSchema> Reply for Accepted<Json<T>> {
+    const CACHEABLE: bool = false;
+
     fn describe(operation: &mut Operation) {
         operation.reply::<T>(202, "application/json");
     }
@@ -76,6 +80,8 @@ impl<T: Serialize + JsonSchema> Reply for Accepted<Json<T>> {
 pub struct NoContent;
 
 impl Reply for NoContent {
+    const CACHEABLE: bool = false;
+
     fn describe(operation: &mut Operation) {
         operation.reply_empty(204);
     }
@@ -98,6 +104,8 @@ macro_rules! redirects {
         pub struct $name(pub String);
 
         impl Reply for $name {
+            const CACHEABLE: bool = false;
+
             fn describe(operation: &mut Operation) {
                 operation.reply_empty($status);
                 operation.reply_header::<String>($status, "location", "Where to go.");

@@ -30,6 +30,8 @@ macro_rules! streams {
         }
 
         impl Reply for $name {
+            const CACHEABLE: bool = false;
+
             fn describe(operation: &mut Operation) {
                 operation.reply_raw(200, $media);
             }

@@ -5,9 +5,9 @@
 mod admission;
 mod bad_input;
 mod chain;
-mod conditional;
 #[cfg(feature = "compression")]
 mod compression;
+mod conditional;
 mod configuration;
 mod cross_origin;
 mod deadline;
@@ -26,6 +26,7 @@ mod problem_derive;
 mod rate_limit;
 mod recorder;
 mod redis;
+mod response_cache;
 mod security_headers;
 mod server;
 mod tasks;

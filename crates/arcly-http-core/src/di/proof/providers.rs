@@ -2,6 +2,7 @@
 
 use super::{MODULES_MAX, NONE, PROVIDERS_MAX, Proof};
 use crate::access::AUTHENTICATOR_KEY;
+use crate::cache::RESPONSE_CACHE_KEY;
 use crate::di::key::Key;
 use crate::di::meta::{Dep, DepKind, Needer, Place, ProviderScope};
 use crate::observe::METRICS_KEY;
@@ -10,7 +11,7 @@ use crate::task::TASKS_KEY;
 use crate::time::CLOCK_KEY;
 
 /// What every graph has without a provider.
-const BUILT_IN: [Key; 2] = [TASKS_KEY, METRICS_KEY];
+const BUILT_IN: [Key; 3] = [TASKS_KEY, METRICS_KEY, RESPONSE_CACHE_KEY];
 
 const fn is_built_in(key: &Key) -> bool {
     let mut at = 0;
