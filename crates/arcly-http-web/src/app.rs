@@ -485,7 +485,7 @@ impl App {
             deadline: self.config.deadline,
             cors: cors_of_all,
             csrf: self.config.csrf,
-            compress: self.config.compress,
+            compress: self.config.compress.with_certificates(self.config.client_certificates),
             compress_min: self.config.compress_min,
             deadlines_exceeded: metrics.counter(
                 "http_server_deadlines_exceeded",

@@ -120,6 +120,11 @@ async fn run(app: App, name: &str, version: &str) -> Result<(), AppError> {
     let app = telemetry.attach(app);
     let app = app.configure(|launch| launch.trusted_proxies.clone_from(&config.trusted_proxies));
     let admin = Admin::with_log(Arc::new(LogLevels::of_process()));
+    let app = app.configure(|launch| {
+        launch.trusted_proxies.clone_from(&config.trusted_proxies);
+        launch.client_certificates |= config.tls_client_authorities.is_some();
+    });
+    let admin = Admin::new();
     let admin_listener = Listener::bind(&config.admin).await?;
     let console = match admin_listener.address() {
         Some(addr) => format!("http://{addr}/"),

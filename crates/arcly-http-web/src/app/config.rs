@@ -82,6 +82,10 @@ pub struct LaunchConfig {
     /// otherwise. Default: [`Compress::Safe`], all but those to requests with
     /// credentials that browsers add by themselves.
     pub compress: Compress,
+    /// Whether clients are known by their TLS certificates, which a browser shows
+    /// whichever page caused the request; then [`Compress::Safe`] compresses nothing.
+    /// `#[arcly_http::main]` sets it with `tls_client_authorities`. Default: no.
+    pub client_certificates: bool,
     /// Responses with fewer bytes are not compressed: they fit into one packet
     /// anyhow. Default 1 KiB.
     pub compress_min: u64,
@@ -121,6 +125,7 @@ impl Default for LaunchConfig {
             csrf: true,
             tracing: None,
             compress: Compress::Safe,
+            client_certificates: false,
             compress_min: 1 << 10,
             cache_bytes_max: 32 << 20,
             cache_entries_max: 16_384,

@@ -250,7 +250,10 @@ impl Declared {
                 None => None,
             },
             refuses_cross_site: self.refuses_cross_site(config),
-            compress: settings.compress.unwrap_or(config.compress),
+            compress: settings
+                .compress
+                .unwrap_or(config.compress)
+                .with_certificates(config.client_certificates),
             cache: settings.cache.as_ref().map(|cache| common.cached(cache, fact)).transpose()?,
             security_headers: match settings.security_headers.as_slice() {
                 [] => Arc::clone(&common.security_headers),

@@ -54,11 +54,12 @@ use crate::{Head, Response};
 /// credentials that a browser adds by itself to requests of any page. `safe`, the
 /// default, is therefore: **a request with a cookie, or with an `authorization` other
 /// than `Bearer`, is answered uncompressed.** A bearer token is added by the page's own
-/// code, which other pages cannot run.
+/// code, which other pages cannot run. Where clients are known by TLS certificates
+/// ([`crate::app::LaunchConfig::client_certificates`]), `safe` compresses nothing.
 ///
 /// Say `always` where the answer has no secret, or repeats nothing of the request and
 /// nothing that others may write; and `off` where an answer to a bearer token has a
-/// secret beside text of others, or where TLS client certificates are the credentials.
+/// secret beside text of others.
 ///
 /// ```
 /// use arcly_http_web::{App, Compress};
@@ -79,6 +80,13 @@ pub enum Compress {
     Always,
 }
 
+impl Compress {
+    /// What it comes to where browsers may add certificates to requests of any page.
+    pub(crate) fn with_certificates(self, are_credentials: bool) -> Self {
+        if self == Self::Safe && are_credentials { Self::Off } else { self }
+    }
+}
+
 /// How the entity tag of a compressed response differs from the plain one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tags {
@@ -97,10 +105,14 @@ pub(super) fn apply(
     size_min: u64,
     tags: Tags,
 ) -> Response {
-    if rule == Compress::Off || response.body().size_hint().upper().is_some_and(|n| n < size_min) {
-        if response.status() == StatusCode::NOT_MODIFIED && rule != Compress::Off {
-            encode::name_known_tag(&mut response, head, tags);
-        }
+    if rule == Compress::Off {
+        return response;
+    }
+    if response.status() == StatusCode::NOT_MODIFIED {
+        encode::name_known_tag(&mut response, head, tags);
+        return response;
+    }
+    if response.body().size_hint().upper().is_some_and(|size| size < size_min) {
         return response;
     }
     encode::compress(response, head, rule, tags)

@@ -349,6 +349,17 @@ async fn the_application_says_how_much_and_whether_at_all() {
     app.finish().await;
     let app = launch(Compress::Always, 0).launch().await.unwrap();
     assert_eq!(coding(&app, "/texts/30000", &cookie).await, "gzip");
+    app.finish().await;
+    let app = TestApp::builder::<TextModule>()
+        .map(|app| app.configure(|config| config.client_certificates = true));
+    let app = app.launch().await.unwrap();
+    for (path, expected) in
+        [("/texts/9000", ""), ("/quiet/loud", ""), ("/openapi.json", ""), ("/texts/open", "gzip")]
+    {
+        assert_eq!(coding(&app, path, &accept).await, expected, "{path}");
+    }
+    app.finish().await;
+    let app = launch(Compress::Always, 0).launch().await.unwrap();
     // Not what would grow.
     assert_eq!(coding(&app, "/texts/1", &accept).await, "");
     let none = app.get("/texts/none").header("accept-encoding", "gzip").send().await;
