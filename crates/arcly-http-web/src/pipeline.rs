@@ -58,6 +58,7 @@ use crate::stage::{AnyFilter, AnyGuard, AnyInterceptor, LayerService, Next};
 use crate::{Body, Context, Head, Response};
 
 pub use compress::Compress;
+pub(crate) use compress::Packed;
 use compress::Tags;
 pub use cors::Cors;
 pub(crate) use cors::Rule;

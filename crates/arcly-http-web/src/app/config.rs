@@ -89,12 +89,13 @@ pub struct LaunchConfig {
     /// Responses with fewer bytes are not compressed: they fit into one packet
     /// anyhow. Default 1 KiB.
     pub compress_min: u64,
-    /// Most bytes that kept responses (`cache(..)`) take together, headers included; then
-    /// those that were not asked for lately go. Default 32 MiB.
+    /// Most bytes that kept responses (`cache(..)`) take together, headers included, and
+    /// each body twice, as it is kept compressed, too; then those that were not asked
+    /// for lately go. Default 32 MiB.
     pub cache_bytes_max: u64,
     /// Most responses that are kept. Default 16,384.
     pub cache_entries_max: usize,
-    /// A response with more bytes is not kept. Default 1 MiB.
+    /// A response whose body has more bytes is not kept. Default 1 MiB.
     pub cache_entry_max: u64,
 }
 

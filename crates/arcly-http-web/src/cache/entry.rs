@@ -7,12 +7,13 @@ use arcly_http_core::cache::Mark;
 use arcly_http_core::time::Clock;
 use bytes::Bytes;
 use http::header::{
-    AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION,
-    CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
+    ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE,
+    CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::pipeline::Packed;
 use crate::reply::knows;
 use crate::{Body, Response};
 
@@ -27,6 +28,7 @@ pub(super) struct Entry {
     pub(super) since: Duration,
     pub(super) until: Duration,
     pub(super) mark: Mark,
+    packed: Packed,
 }
 
 /// What an answer says to caches further out, unless it says so itself.
@@ -92,18 +94,26 @@ impl Entry {
         if let Some(vary) = &own.vary {
             headers.append(VARY, vary.clone());
         }
-        Some(Self { headers, body, since, until, mark })
+        Some(Self { headers, body, since, until, mark, packed: Packed::default() })
+    }
+
+    pub(super) fn body_len(&self) -> usize {
+        self.body.len()
     }
 
     pub(super) fn len(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-        self.body.len() + headers.sum::<usize>()
+        // Once as it is and, in time, once compressed.
+        self.body.len() * 2 + headers.sum::<usize>()
     }
 
     /// The answer to a request with these headers. `age`: how long it was kept.
     pub(super) fn respond(&self, asked: &HeaderMap, age: Option<Duration>) -> Response {
         let mut response = http::Response::new(Body::from(self.body.clone()));
         *response.headers_mut() = self.headers.clone();
+        if asked.contains_key(ACCEPT_ENCODING) {
+            response.extensions_mut().insert(self.packed.clone());
+        }
         if let Some(age) = age {
             response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
         }

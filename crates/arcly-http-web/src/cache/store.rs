@@ -17,7 +17,7 @@ pub(crate) struct Store {
     entries: Cache<Key, Kept, Weigh, RandomState, Evicted>,
     /// Least that an answer counts for, so that there are not too many.
     weight_min: u64,
-    weight_max: u64,
+    body_max: u64,
     pub(super) flights: Flights,
     pub(super) counts: Counts,
 }
@@ -78,7 +78,7 @@ impl Store {
             "http_response_cache_evicted",
             "Kept responses that made room for others",
         ));
-        let shards = (limits.bytes / limits.entry_bytes.max(1) / 4).clamp(1, SHARDS_MAX);
+        let shards = (limits.bytes / limits.entry_bytes.max(1) / 8).clamp(1, SHARDS_MAX);
         // The next lower power of two.
         let shards = 1_usize << shards.ilog2();
         let options = OptionsBuilder::new()
@@ -92,7 +92,7 @@ impl Store {
         };
         Self {
             weight_min: (limits.bytes / limits.entries.max(1) as u64).max(1),
-            weight_max: limits.entry_bytes.min(entries.shard_capacity()),
+            body_max: limits.entry_bytes,
             entries,
             flights: Flights::default(),
             counts: Counts {
@@ -121,9 +121,8 @@ impl Store {
 
     /// Keeps an answer, unless it is too large.
     pub(super) fn insert(&self, key: &Key, entry: Arc<Entry>) {
-        let bytes = (entry.len() + key.len() + OVERHEAD) as u64;
-        let weight = bytes.max(self.weight_min);
-        if bytes > self.weight_max || weight > self.entries.shard_capacity() {
+        let weight = ((entry.len() + key.len() + OVERHEAD) as u64).max(self.weight_min);
+        if entry.body_len() as u64 > self.body_max || weight > self.entries.shard_capacity() {
             return;
         }
         self.counts.stored.increment();

@@ -12,6 +12,9 @@ mod negotiate;
 mod encode {
     use crate::{Head, Response};
 
+    #[derive(Clone, Default)]
+    pub(crate) struct Packed;
+
     pub(super) fn compress(
         response: Response,
         _: &Head,
@@ -24,6 +27,7 @@ mod encode {
     pub(super) fn name_known_tag(_: &mut Response, _: &Head, _: super::Tags) {}
 }
 
+pub(crate) use encode::Packed;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;

@@ -1,12 +1,15 @@
 //! Which responses are compressed, and what their headers say then.
 
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
     CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::codec::{Coding, Compressed, TURN_MAX};
+use super::codec::{Coding, Compressed, Copied, TURN_MAX};
 use super::negotiate::best;
 use super::{Compress, Tags};
 use crate::context::Seen;
@@ -19,6 +22,22 @@ const DIGESTS: [HeaderName; 3] = [
     HeaderName::from_static("repr-digest"),
     HeaderName::from_static("digest"),
 ];
+
+/// A kept answer, compressed, as soon as somebody has asked for it: in one coding, which
+/// is that of whoever came first. In the extensions of a response.
+#[derive(Clone, Default)]
+pub(crate) struct Packed(Arc<OnceLock<(&'static str, Bytes)>>);
+
+impl Packed {
+    fn get(&self, coding: &str) -> Option<Bytes> {
+        self.0.get().filter(|(known, _)| *known == coding).map(|(_, bytes)| bytes.clone())
+    }
+
+    /// Invariant: no more bytes than the body has, so that its owner can count on it.
+    pub(super) fn set(&self, coding: &'static str, bytes: Bytes) {
+        let _ = self.0.set((coding, bytes));
+    }
+}
 
 pub(super) fn compress(
     mut response: Response,
@@ -38,13 +57,25 @@ pub(super) fn compress(
     let lines = head.headers.get_all(ACCEPT_ENCODING).iter();
     let Some(coding) = best(lines.filter_map(|line| line.to_str().ok())) else { return response };
     let (mut parts, mut body) = response.into_parts();
-    let body = match body.take_full() {
-        Some(bytes) if bytes.len() <= TURN_MAX => match coding.compress(&bytes) {
-            Ok(compressed) if compressed.len() < bytes.len() => Body::from(compressed),
+    let packed = parts.extensions.remove::<Packed>();
+    let known = packed.as_ref().and_then(|packed| packed.get(coding.name()));
+    let body = match (known, body.take_full()) {
+        (Some(known), _) => Body::from(known),
+        (None, Some(bytes)) if bytes.len() <= TURN_MAX => match coding.compress(&bytes) {
+            Ok(compressed) if compressed.len() < bytes.len() => {
+                let compressed = Bytes::from(compressed);
+                if let Some(packed) = packed {
+                    packed.set(coding.name(), compressed.clone());
+                }
+                Body::from(compressed)
+            }
             _ => return Response::from_parts(parts, Body::from(bytes)),
         },
-        Some(bytes) => Body::new(Compressed::new(Body::from(bytes), coding)),
-        None => Body::new(Compressed::new(body, coding)),
+        (None, Some(bytes)) => {
+            let copy = packed.map(|packed| Copied::new(packed, bytes.len()));
+            Body::new(Compressed::new(Body::from(bytes), coding, copy))
+        }
+        (None, None) => Body::new(Compressed::new(body, coding, None)),
     };
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));

@@ -47,7 +47,7 @@ fn what_is_compressed_at_once_comes_back() {
 async fn large_bodies_are_compressed_in_turns() {
     for coding in Coding::ALL {
         let plain = text(1_000_000);
-        let mut body = Compressed::new(Body::from(plain.clone()), coding);
+        let mut body = Compressed::new(Body::from(plain.clone()), coding, None);
         let mut longest = 0;
         let mut turns = 0;
         let mut sent = vec![];
@@ -74,7 +74,7 @@ async fn large_bodies_are_compressed_in_turns() {
 async fn what_a_stream_has_sent_can_be_read_while_it_waits() {
     for coding in Coding::ALL {
         let (sender, receiver) = futures_util_channel();
-        let mut body = Compressed::new(Body::from_stream(receiver), coding);
+        let mut body = Compressed::new(Body::from_stream(receiver), coding, None);
         let mut sent = vec![];
         for part in ["first ", "second ", "third"] {
             sender.send(Ok::<_, BoxError>(Bytes::from(part))).await.unwrap();
@@ -98,7 +98,7 @@ async fn an_error_in_the_stream_stays_one() {
         let parts: [Result<Bytes, BoxError>; 2] =
             [Ok(Bytes::from(text(100))), Err("on purpose".into())];
         let body = Body::from_stream(futures_util::stream::iter(parts));
-        let error = Compressed::new(body, coding).collect().await.unwrap_err();
+        let error = Compressed::new(body, coding, None).collect().await.unwrap_err();
         assert_eq!(error.to_string(), "on purpose");
     }
 }
@@ -111,7 +111,7 @@ async fn trailers_come_last() {
         let frames = [Ok(Frame::data(Bytes::from(text(100)))), Ok(Frame::trailers(trailers))];
         let frames = futures_util::stream::iter(frames).map(|frame: Result<_, BoxError>| frame);
         let body = Body::new(http_body_util::StreamBody::new(frames));
-        let collected = Compressed::new(body, coding).collect().await.unwrap();
+        let collected = Compressed::new(body, coding, None).collect().await.unwrap();
         assert_eq!(collected.trailers().unwrap()["x-sum"], "1");
         assert_eq!(decode(coding, &collected.to_bytes()), text(100));
     }
