@@ -434,7 +434,7 @@ impl Ending {
             Some(route) => (route.compress, Tags::Named),
             None => (self.runtime.compress, Tags::Weak),
         };
-        let response = compress::apply(response, head, rule, self.runtime.compress_min, tags);
+        compress::apply(&mut response, head, rule, self.runtime.compress_min, tags);
         if self.method == Method::HEAD { render::without_body(response) } else { response }
     }
 

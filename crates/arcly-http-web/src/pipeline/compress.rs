@@ -15,14 +15,7 @@ mod encode {
     #[derive(Clone, Default)]
     pub(crate) struct Packed;
 
-    pub(super) fn compress(
-        response: Response,
-        _: &Head,
-        _: super::Compress,
-        _: super::Tags,
-    ) -> Response {
-        response
-    }
+    pub(super) fn compress(_: &mut Response, _: &Head, _: super::Compress, _: super::Tags) {}
 
     pub(super) fn name_known_tag(_: &mut Response, _: &Head, _: super::Tags) {}
 }
@@ -103,23 +96,20 @@ pub(super) enum Tags {
 /// Compresses a response, if it is worth it and the client takes it. Small ones and
 /// those of other routes get by without a look at the headers.
 pub(super) fn apply(
-    mut response: Response,
+    response: &mut Response,
     head: &Head,
     rule: Compress,
     size_min: u64,
     tags: Tags,
-) -> Response {
+) {
     if rule == Compress::Off {
-        return response;
+        return;
     }
     if response.status() == StatusCode::NOT_MODIFIED {
-        encode::name_known_tag(&mut response, head, tags);
-        return response;
+        encode::name_known_tag(response, head, tags);
+    } else if response.body().size_hint().upper().is_none_or(|size| size >= size_min) {
+        encode::compress(response, head, rule, tags);
     }
-    if response.body().size_hint().upper().is_some_and(|size| size < size_min) {
-        return response;
-    }
-    encode::compress(response, head, rule, tags)
 }
 
 /// The headers of a request that are asked for here, where the others are given away.

@@ -261,6 +261,15 @@ impl Kept {
         Tagged::new(5, format!("{} {}", self.work.next(), "x".repeat(5000)))
     }
 
+    /// Takes a while between reading and answering.
+    #[get("/current", cache("1h", tags("current")))]
+    #[public]
+    async fn current(&self) -> String {
+        let value = self.work.done.load(Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        value.to_string()
+    }
+
     #[get("/free")]
     #[public]
     fn free(&self) -> String {
@@ -703,6 +712,30 @@ async fn what_was_begun_before_a_change_is_not_given_to_who_asks_after_it() {
     assert_eq!(before, "answer 3");
     assert_eq!(launched.text("/kept/slow").await, "answer 4");
     launched.app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_changes_something_reads_that_or_what_came_later() {
+    let launched = Arc::new(Launched::new().await);
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let launched = Arc::clone(&launched);
+        writers.spawn(async move {
+            for _ in 0..100 {
+                let changed = launched.work().done.fetch_add(1, Ordering::SeqCst) + 1;
+                launched.app.provider::<ResponseCache>().invalidate_tag("current");
+                let read: usize = launched.text("/kept/current").await.parse().unwrap();
+                assert!(read >= changed, "{read} after {changed}");
+            }
+        });
+    }
+    while let Some(result) = writers.join_next().await {
+        result.unwrap();
+    }
+    assert_eq!(launched.text("/kept/current").await, "800");
+    let counts = ["hits", "misses", "shared"].map(|name| launched.count(name));
+    assert_eq!(counts.iter().sum::<u64>(), 801, "{counts:?}");
+    assert!(counts[1] < 801, "{counts:?}");
 }
 
 #[tokio::test]

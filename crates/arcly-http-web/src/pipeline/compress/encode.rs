@@ -39,51 +39,55 @@ impl Packed {
     }
 }
 
-pub(super) fn compress(
-    mut response: Response,
-    head: &Head,
-    rule: Compress,
-    tags: Tags,
-) -> Response {
-    if !is_compressible(&response) {
-        return response;
+pub(super) fn compress(response: &mut Response, head: &Head, rule: Compress, tags: Tags) {
+    if !is_compressible(response) {
+        return;
     }
     vary(response.headers_mut());
     if !head.seen.has(Seen::ACCEPT_ENCODING)
         || (rule == Compress::Safe && has_ambient_credentials(head))
     {
-        return response;
+        return;
     }
     let lines = head.headers.get_all(ACCEPT_ENCODING).iter();
-    let Some(coding) = best(lines.filter_map(|line| line.to_str().ok())) else { return response };
-    let (mut parts, mut body) = response.into_parts();
-    let packed = parts.extensions.remove::<Packed>();
-    let known = packed.as_ref().and_then(|packed| packed.get(coding.name()));
-    let body = match (known, body.take_full()) {
-        (Some(known), _) => Body::from(known),
-        (None, Some(bytes)) if bytes.len() <= TURN_MAX => match coding.compress(&bytes) {
-            Ok(compressed) if compressed.len() < bytes.len() => {
-                let compressed = Bytes::from(compressed);
-                if let Some(packed) = packed {
-                    packed.set(coding.name(), compressed.clone());
-                }
-                Body::from(compressed)
-            }
-            _ => return Response::from_parts(parts, Body::from(bytes)),
-        },
-        (None, Some(bytes)) => {
-            let copy = packed.map(|packed| Copied::new(packed, bytes.len()));
-            Body::new(Compressed::new(Body::from(bytes), coding, copy))
-        }
-        (None, None) => Body::new(Compressed::new(body, coding, None)),
-    };
-    parts.headers.remove(CONTENT_LENGTH);
-    parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-    let tag = parts.headers.get(ETAG).and_then(|tag| changed_tag(tag, coding, tags));
-    if let Some(tag) = tag {
-        parts.headers.insert(ETAG, tag);
+    let Some(coding) = best(lines.filter_map(|line| line.to_str().ok())) else { return };
+    let packed = response.extensions_mut().remove::<Packed>();
+    let (body, is_changed) = encoded(std::mem::take(response.body_mut()), coding, packed);
+    *response.body_mut() = body;
+    if !is_changed {
+        return;
     }
-    Response::from_parts(parts, body)
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+    let tag = headers.get(ETAG).and_then(|tag| changed_tag(tag, coding, tags));
+    if let Some(tag) = tag {
+        headers.insert(ETAG, tag);
+    }
+}
+
+/// The compressed body; or, where that would not be less, the same one.
+fn encoded(mut body: Body, coding: Coding, packed: Option<Packed>) -> (Body, bool) {
+    if let Some(known) = packed.as_ref().and_then(|packed| packed.get(coding.name())) {
+        return (Body::from(known), true);
+    }
+    let Some(bytes) = body.take_full() else {
+        return (Body::new(Compressed::new(body, coding, None)), true);
+    };
+    if bytes.len() > TURN_MAX {
+        let copy = packed.map(|packed| Copied::new(packed, bytes.len()));
+        return (Body::new(Compressed::new(Body::from(bytes), coding, copy)), true);
+    }
+    match coding.compress(&bytes) {
+        Ok(compressed) if compressed.len() < bytes.len() => {
+            let compressed = Bytes::from(compressed);
+            if let Some(packed) = packed {
+                packed.set(coding.name(), compressed.clone());
+            }
+            (Body::from(compressed), true)
+        }
+        _ => (Body::from(bytes), false),
+    }
 }
 
 /// 304 names the version that the client has: the compressed one, if that is what it
