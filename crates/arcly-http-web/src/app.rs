@@ -407,7 +407,7 @@ impl App {
         let mut contract = self.contract();
         let mut table = Table::new(self.config.versioning.clone());
         let metrics = container.metrics().clone();
-        let admission = Admission::new(self.config.in_flight_max, &metrics);
+        let admission = Admission::new(self.config.in_flight_max, self.config.delay_max, &metrics);
         let clock: Arc<dyn Clock> = container
             .get::<dyn Clock>()
             .map_or_else(|| Arc::new(SystemClock) as _, |found| found.into_arc());

@@ -1,9 +1,12 @@
 //! How much is taken on at a time, and how often.
 
+mod delay;
 mod gradient;
 mod rate;
 #[cfg(feature = "redis")]
 mod redis;
+
+use std::time::Duration;
 
 use arcly_http_core::observe::{Counter, Metrics};
 use arcly_http_core::problem::{Problem, kinds};
@@ -12,6 +15,7 @@ use http::header::RETRY_AFTER;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisRateLimitError, RedisRateLimits};
+use delay::Delay;
 pub(crate) use gradient::{Gradient, Place};
 pub use rate::{Per, RateLimit};
 pub(crate) use rate::{Rated, Rates};
@@ -40,12 +44,15 @@ pub(crate) struct Admission {
     max: i64,
     /// Refused because there were too many requests in all.
     in_all: Counter,
+    pub(crate) delay: Delay,
+    /// Refused because work waits too long for a thread.
+    delayed: Counter,
     /// Refused because there were too many of one operation.
     pub(crate) of_operation: Counter,
 }
 
 impl Admission {
-    pub(crate) fn new(max: Option<usize>, metrics: &Metrics) -> Self {
+    pub(crate) fn new(max: Option<usize>, delay_max: Option<Duration>, metrics: &Metrics) -> Self {
         let shed = metrics.counters(
             "http_server_requests_shed",
             "Requests refused because too many were being answered",
@@ -54,17 +61,29 @@ impl Admission {
         Self {
             max: max.and_then(|max| i64::try_from(max).ok()).unwrap_or(i64::MAX),
             in_all: shed.with(&["in_flight"]),
+            delay: Delay::new(
+                delay_max,
+                metrics.gauge(
+                    "http_server_scheduling_delay_milliseconds",
+                    "How long work that is ready waits for a thread",
+                ),
+            ),
+            delayed: shed.with(&["delay"]),
             of_operation: shed.with(&["operation"]),
         }
     }
 
     /// Whether one more may run, if `active` with it do.
     pub(crate) fn admits(&self, active: i64) -> bool {
-        let admitted = active <= self.max;
-        if !admitted {
+        if active > self.max {
             self.in_all.increment();
+            return false;
         }
-        admitted
+        if self.delay.refuses() {
+            self.delayed.increment();
+            return false;
+        }
+        true
     }
 }
 

@@ -24,8 +24,8 @@ mod cross_site;
 mod identify;
 mod layered;
 mod render;
-mod traced;
 pub mod security_headers;
+mod traced;
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;

@@ -111,9 +111,16 @@ async fn run(
         .iter()
         .map(|from| Door { from, target, owner: &owner, limits, places: &places })
         .collect();
+    let measuring = async {
+        match target {
+            Target::App(runtime) => runtime.admission.delay.watch().await,
+            Target::Admin(_) => std::future::pending().await,
+        }
+    };
     tokio::select! {
         biased;
         () = stopping.stop => {}
+        () = measuring => {}
         _ = join_all(doors.iter().map(Door::accept_all)) => {}
     }
     // Whoever has connected already is let in; closing would reset them.

@@ -10,6 +10,8 @@ use arcly_http_web::admin::Admin;
 use arcly_http_web::app::AppError;
 use arcly_http_web::serve::{self, Address, Listener, Network, Stopping, Tls, TlsFiles};
 use arcly_http_web::{App, describe};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use crate::command;
@@ -91,7 +93,7 @@ pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     let commands = command::help(&app);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the runtime cannot be started: {error}")),
     };
@@ -118,31 +120,68 @@ async fn run(app: App, name: &str, version: &str) -> Result<(), AppError> {
     tracing::info!(profile = %all.profile(), "starting");
     let telemetry = Telemetry::read(&all, name, version)?;
     let app = telemetry.attach(app);
-    let app = app.configure(|launch| launch.trusted_proxies.clone_from(&config.trusted_proxies));
-    let admin = Admin::with_log(Arc::new(LogLevels::of_process()));
     let app = app.configure(|launch| {
         launch.trusted_proxies.clone_from(&config.trusted_proxies);
         launch.client_certificates |= config.tls_client_authorities.is_some();
     });
-    let admin = Admin::new();
-    let admin_listener = Listener::bind(&config.admin).await?;
-    let console = match admin_listener.address() {
-        Some(addr) => format!("http://{addr}/"),
-        None => config.admin.to_string(),
-    };
-    tracing::info!(%console, "probes and metrics");
+    let admin = Admin::with_log(Arc::new(LogLevels::of_process()));
     // Probes answer while the application is built and until it has stopped.
-    let (stop_admin, admin_stopped) = tokio::sync::oneshot::channel::<()>();
-    let application = async {
-        let result = run_application(app, &config, &admin, &telemetry).await;
-        drop(stop_admin);
-        result
-    };
-    let console = serve::serve_admin(&admin, admin_listener, async {
-        let _ = admin_stopped.await;
-    });
-    let (result, _) = tokio::join!(application, console);
+    let console = AdminThread::start(Arc::clone(&admin), config.admin.clone()).await?;
+    let result = run_application(app, &config, &admin, &telemetry).await;
+    console.stop().await;
     result
+}
+
+/// The admin listener on a thread and a runtime of its own: probes are answered when
+/// requests take all the others.
+struct AdminThread {
+    stop: oneshot::Sender<()>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl AdminThread {
+    async fn start(admin: Arc<Admin>, address: Address) -> Result<Self, AppError> {
+        let failed = |source| AppError::Listen { address: "admin".to_owned(), source };
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let (stop, stopping) = oneshot::channel::<()>();
+        let (end, stopped) = oneshot::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        let work = async move {
+            match Listener::bind(&address).await {
+                Err(error) => drop(tell.send(Err(error))),
+                Ok(listener) => {
+                    let shown = listener
+                        .address()
+                        .map_or_else(|| address.to_string(), |addr| format!("http://{addr}/"));
+                    drop(tell.send(Ok(shown)));
+                    let stopping = async {
+                        let _ = stopping.await;
+                    };
+                    serve::serve_admin(&admin, listener, stopping).await;
+                }
+            }
+        };
+        // Its end, a panic included, is noticed where `end` goes.
+        std::thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || {
+                let _end = end;
+                runtime.block_on(work);
+            })
+            .map_err(failed)?;
+        let lost = || failed(std::io::Error::other("its thread ended"));
+        let console = told.await.map_err(|_| lost())??;
+        tracing::info!(%console, "probes and metrics");
+        Ok(Self { stop, stopped })
+    }
+
+    /// Waits for running answers, which takes a second at most.
+    async fn stop(self) {
+        if self.stop.send(()).is_err() {
+            tracing::error!("the thread of the admin listener has ended by itself");
+        }
+        let _ = self.stopped.await;
+    }
 }
 
 async fn run_application(

@@ -65,6 +65,10 @@ pub struct LaunchConfig {
     /// others are refused with 503 and `retry-after`. Operations that never wait
     /// have none. `None`: no such limits. Default: between 64 and 4,096.
     pub adaptive: Option<AdaptiveLimit>,
+    /// How long work that is ready may wait for a thread before a share of the requests
+    /// is refused with 503 and `retry-after`, as many as it takes to get back to that.
+    /// `None`: none is refused for it. Default 100 ms.
+    pub delay_max: Option<Duration>,
     /// Rate limits of all declared operations together, beside those that modules,
     /// controllers and routes have. Default: none.
     pub rate_limits: Vec<RateLimit>,
@@ -121,6 +125,7 @@ impl Default for LaunchConfig {
             deadline: Some(Duration::from_secs(30)),
             in_flight_max: Some(16_384),
             adaptive: Some(AdaptiveLimit::default()),
+            delay_max: Some(Duration::from_millis(100)),
             rate_limits: vec![],
             cors: None,
             csrf: true,
