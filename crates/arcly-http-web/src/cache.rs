@@ -55,7 +55,7 @@ pub(crate) use store::{Store, StoreLimits};
 /// gets nothing out of the cache. Tower layers, interceptors and the handler are what is
 /// kept. **The answer may depend on nothing but the path, the query, the host, the
 /// caller and what `vary` names.** What reads something else does not compile where
-/// that can be seen (a body, a cookie, a `Header<..>` that `vary` does not name).
+/// that can be seen (a cookie, a `Header<..>` that `vary` does not name).
 ///
 /// # What is kept
 /// Answers with status 200 and a body that is there at once, of at most

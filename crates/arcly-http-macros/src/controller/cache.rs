@@ -151,9 +151,6 @@ fn check_arguments(route: &Route, cache: &Cache, errors: &mut Errors) {
         let kind = inner.and_then(kind_of);
         let varies = |name: &str| cache.vary.iter().any(|known| known.value() == name);
         let fault = match kind.as_deref() {
-            Some("Json" | "Form" | "Multipart" | "RawBody") => {
-                "the answer depends on a body, which the cache does not look at: take `cache(..)` away".to_owned()
-            }
             Some("Cookie") if !varies("cookie") => {
                 "the answer depends on a cookie: add `vary(\"cookie\")`, or take `cache(..)` away".to_owned()
             }

@@ -1,10 +1,4 @@
 use arcly_http::prelude::*;
-use serde::Deserialize;
-
-#[derive(Deserialize, arcly_http::schemars::JsonSchema)]
-struct Filter {
-    text: String,
-}
 
 #[derive(Injectable)]
 struct Articles;
@@ -21,12 +15,6 @@ impl Articles {
     #[public]
     fn theme(&self, theme: Cookie<String>) -> String {
         theme.0
-    }
-
-    #[get("/search", cache("30s"))]
-    #[public]
-    fn search(&self, filter: Json<Filter>) -> String {
-        filter.0.text
     }
 
     #[get("/mine", cache("30s", per = roles))]
