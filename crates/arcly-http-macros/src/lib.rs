@@ -348,10 +348,46 @@ strays! {
     /// `layers(..)`. The doc comment of the method is the operation's text in the
     /// document.
     ///
-    /// `cache("30s", per = principal, vary("accept-language"), tags("article:{slug}"),
-    /// max_age = "10s")` keeps the answers for that long and gives them to others who ask
-    /// for the same; only the time is needed. The documentation of
-    /// `arcly_http::web::cache::Cache` says what is kept, and for whom.
+    /// `cache("30s")` keeps the answers for that long and gives them to others who ask for
+    /// the same; `arcly_http::web::cache::Cache` says what is kept, and for whom. With all
+    /// that it may have:
+    ///
+    /// ```
+    /// use arcly_http::prelude::*;
+    /// use arcly_http::web::security_headers::{Csp, SecurityHeaders, Source};
+    ///
+    /// #[derive(Injectable)]
+    /// struct Articles { cache: Inject<ResponseCache> }
+    ///
+    /// #[controller("/articles", compress = always)]
+    /// impl Articles {
+    ///     #[get("/{slug}", cache("30s", vary("accept-language"), tags("article:{slug}"), max_age = "10s"))]
+    ///     #[public]
+    ///     fn read(&self, slug: Path<String>, accept_language: Option<Header<String>>) -> String {
+    ///         format!("{} in {:?}", slug.0, accept_language)
+    ///     }
+    ///
+    ///     #[put("/{slug}")]
+    ///     #[public]
+    ///     fn change(&self, slug: Path<String>) -> NoContent {
+    ///         self.cache.invalidate_tag(&format!("article:{}", slug.0));
+    ///         NoContent
+    ///     }
+    ///
+    ///     #[get("/", cache("5min", per = everyone), security_headers = of_pages)]
+    ///     #[public]
+    ///     fn page(&self) -> arcly_http::web::reply::Html {
+    ///         arcly_http::web::reply::Html("<script src=\"list.js\"></script>".into())
+    ///     }
+    /// }
+    ///
+    /// fn of_pages() -> SecurityHeaders {
+    ///     SecurityHeaders::new().csp(Csp::nothing().scripts([Source::Own]))
+    /// }
+    ///
+    /// #[module(root, controllers(Articles))]
+    /// struct AppModule;
+    /// ```
     get
     /// A route for `POST`: `#[post("/")]`; see [`macro@get`].
     post
