@@ -550,8 +550,9 @@ impl std::fmt::Debug for Launched {
 impl Launched {
     /// Answers one request.
     pub async fn handle(&self, request: http::Request<Body>, peer: Option<SocketAddr>) -> Response {
-        let seen = Seen::of(request.headers());
-        begin(&self.runtime, request, seen, peer).await
+        let (parts, body) = request.into_parts();
+        let seen = Seen::of(&parts.headers);
+        begin(&self.runtime, parts, body, seen, peer).await
     }
 
     /// The built graph.

@@ -140,6 +140,9 @@ impl From<&'static str> for Body {
     }
 }
 
+/// Most bytes that are given out at a time: HTTP/1 copies them next to its head.
+const PIECE_MAX: usize = 64 << 10;
+
 /// How long a body may be waited for. Costs nothing while nobody waits.
 struct Patience {
     timeout: Duration,
@@ -186,7 +189,13 @@ impl http_body::Body for Body {
         }
         let polled = match &mut this.inner {
             Inner::Empty => Poll::Ready(None),
-            Inner::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Inner::Full(bytes) => {
+                let piece = match bytes {
+                    Some(rest) if rest.len() > PIECE_MAX => Some(rest.split_to(PIECE_MAX)),
+                    last => last.take(),
+                };
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+            }
             Inner::Incoming(body, patience) => match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => {
                     patience.has_arrived(frame.as_ref().and_then(|frame| frame.as_ref().ok()));

@@ -10,7 +10,7 @@ use arcly_http_core::scope::{Claims, RequestId, Scope, TraceContext};
 use arcly_http_core::time::Budget;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderValue,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderValue,
     ORIGIN, TRANSFER_ENCODING,
 };
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, Version};
@@ -52,12 +52,28 @@ impl Seen {
     pub(crate) const ACCEPT_ENCODING: u16 = 1 << 9;
 
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        Self(headers.keys().map(Self::bit).fold(0, |all, bit| all | bit))
+        Self::with_hosts(headers).0
     }
 
-    fn bit(name: &HeaderName) -> u16 {
+    /// The same, and what names the host, in one pass.
+    pub(crate) fn with_hosts(headers: &HeaderMap) -> (Self, Hosts<'_>) {
+        let mut hosts = Hosts { first: None, has_more: false };
+        let mut all = 0;
+        for (name, value) in headers {
+            if *name == HOST {
+                hosts.has_more = hosts.first.is_some();
+                hosts.first.get_or_insert(value);
+            } else {
+                all |= Self::bit(name, value);
+            }
+        }
+        (Self(all), hosts)
+    }
+
+    fn bit(name: &HeaderName, value: &HeaderValue) -> u16 {
         if *name == ACCEPT {
-            Self::ACCEPT
+            // Whoever takes anything need not be asked.
+            if value == "*/*" { 0 } else { Self::ACCEPT }
         } else if *name == ACCEPT_ENCODING {
             Self::ACCEPT_ENCODING
         } else if *name == CONTENT_LENGTH {
@@ -84,6 +100,13 @@ impl Seen {
     pub(crate) fn has(self, bit: u16) -> bool {
         self.0 & bit != 0
     }
+}
+
+/// The `host` headers of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Hosts<'h> {
+    pub(crate) first: Option<&'h HeaderValue>,
+    pub(crate) has_more: bool,
 }
 
 /// Everything of a request but its body. Guards, interceptors and filters see

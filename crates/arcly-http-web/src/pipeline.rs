@@ -27,6 +27,7 @@ mod render;
 pub mod security_headers;
 mod traced;
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -44,6 +45,7 @@ use arcly_http_core::scope::current::{self, Identity};
 use arcly_http_core::scope::spans::{OpenSpan, Tracing};
 use arcly_http_core::time::{Budget, Clock, Sleep};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 
@@ -156,12 +158,12 @@ impl Future for Answer {
 /// response. A request that nothing keeps waiting is answered on the spot.
 pub(crate) fn begin(
     runtime: &Arc<Runtime>,
-    request: http::Request<Body>,
+    parts: Parts,
+    body: Body,
     seen: Seen,
     peer: Option<SocketAddr>,
 ) -> Answer {
     let begun = runtime.clock.elapsed();
-    let (parts, body) = request.into_parts();
     let client = peer.map(|peer| match runtime.trusted_proxies.as_slice() {
         [] => peer.ip(),
         trusted => client_address(peer.ip(), &parts.headers, trusted),
@@ -214,35 +216,39 @@ pub(crate) fn begin(
     context.is_admitted = ending.is_admitted;
     if let Some((response, told)) = preflight.filter(|_| ending.is_admitted) {
         ending.cors = told;
-        return Answer::Ready(Some(ending.end(Ok(response), &context.head)));
+        let mut response = response;
+        ending.end(&mut response, &context.head);
+        return Answer::Ready(Some(response));
     }
     let rule = route.map_or(runtime.cors.as_ref(), |route| route.cors.as_ref());
     ending.cors = rule.map(|rule| cors::Told::new(rule, &context.head));
     match route {
         Some(route) if route.answers_at_once(runtime, &context.head) => {
             let budget = context.head.budget.clone();
-            let work = || route.answer_at_once(runtime, &mut context);
-            let outcome = ending.scene.caught(budget.as_ref(), work);
-            Answer::Ready(Some(ending.end(outcome, &context.head)))
+            // Through a slot: a result would be moved out of each closure.
+            let mut response = None;
+            let work = || response = Some(route.answer_at_once(runtime, &mut context));
+            let panic = ending.scene.caught(budget.as_ref(), work).err();
+            let mut response = response.unwrap_or_else(|| ending.panicked(panic));
+            ending.end(&mut response, &context.head);
+            Answer::Ready(Some(response))
         }
         _ => Answer::Later(Box::pin(later(Box::new(context), ending))),
     }
 }
 
 /// Answers a request that is not to be looked at any further.
-pub(crate) fn refuse(
-    runtime: &Runtime,
-    request: &http::Request<Body>,
-    seen: Seen,
-    problem: &Problem,
-) -> Answer {
-    let (request_id, _) = identify::trace(request.headers(), seen, None);
+pub(crate) fn refuse(runtime: &Runtime, parts: &Parts, seen: Seen, problem: &Problem) -> Answer {
+    let (request_id, _) = identify::trace(&parts.headers, seen, None);
     let mut response = render::problem(problem, &request_id);
     render::sign(&mut response, &request_id, &runtime.security_headers);
-    let metrics = runtime.elsewhere.of(request.method());
+    let metrics = runtime.elsewhere.of(&parts.method);
     metrics.record(response.status().as_u16(), Duration::ZERO);
-    let is_head = request.method() == Method::HEAD;
-    Answer::Ready(Some(if is_head { render::without_body(response) } else { response }))
+    let is_head = parts.method == Method::HEAD;
+    if is_head {
+        render::take_body(&mut response);
+    }
+    Answer::Ready(Some(response))
 }
 
 /// Where the work of one request happens, as its log and its spans see it.
@@ -276,14 +282,22 @@ impl Scene {
 /// Moving a future copies all of it, so the context is on the heap by itself, rare
 /// branches are boxed, and the work is polled where it stands instead of being
 /// wrapped.
-async fn later(mut context: Box<Context>, mut ending: Ending) -> Response {
+#[expect(clippy::manual_async_fn, reason = "that would have room for its arguments twice")]
+fn later(context: Box<Context>, ending: Ending) -> impl Future<Output = Response> + Send {
+    async move {
+        let (mut context, mut ending) = (context, ending);
+        finish(&mut context, &mut ending).await
+    }
+}
+
+async fn finish(context: &mut Context, ending: &mut Ending) -> Response {
     let budget = context.head.budget.clone();
     let outcome = {
         let (runtime, route) = (&ending.runtime, &ending.route);
         let work = pin!(async {
             match route {
-                Some(route) => route.answer(runtime, &mut context).await,
-                None => Box::pin(answer_elsewhere(runtime, &mut context)).await,
+                Some(route) => route.answer(runtime, context).await,
+                None => Box::pin(answer_elsewhere(runtime, context)).await,
             }
         });
         in_time(&mut ending.scene, budget.as_ref(), work).await
@@ -293,9 +307,11 @@ async fn later(mut context: Box<Context>, mut ending: Ending) -> Response {
     ending.ended = Some(now);
     let outcome = match outcome {
         Some(outcome) => outcome,
-        None => Box::pin(give_up(&mut ending, &context.head)).await,
+        None => Box::pin(give_up(ending, &context.head)).await,
     };
-    ending.end(outcome, &context.head)
+    let mut response = outcome.unwrap_or_else(|panic| ending.panicked(Some(panic)));
+    ending.end(&mut response, &context.head);
+    response
 }
 
 /// Polls work until it is done, or its time is over (`None`). Work that is done at
@@ -338,9 +354,11 @@ async fn give_up(ending: &mut Ending, head: &Head) -> std::thread::Result<Respon
     let shaping = pin!(render::filtered(problem(), head, filters));
     let outcome = in_time(&mut ending.scene, Some(&budget), shaping).await;
     let outcome = outcome.unwrap_or_else(|| Ok(render::unfiltered(&problem(), head)));
-    outcome.map(|response| match route {
-        Some(route) => route.sign(runtime, response),
-        None => response,
+    outcome.map(|mut response| {
+        if let Some(route) = route {
+            route.sign(runtime, &mut response);
+        }
+        response
     })
 }
 
@@ -414,19 +432,14 @@ impl Ending {
     }
 
     /// Stage 13, also after a panic.
-    fn end(mut self, outcome: std::thread::Result<Response>, head: &Head) -> Response {
-        let mut response = outcome.unwrap_or_else(|panic| {
-            let message = render::panic_message(&*panic);
-            self.scene.enter(|| tracing::error!(panic = message, "a handler panicked"));
-            render::problem(&Problem::of(&kinds::INTERNAL), &self.request_id)
-        });
+    fn end(&mut self, response: &mut Response, head: &Head) {
         let status = response.status().as_u16();
         self.count(status);
         let security_headers = match &self.route {
             Some(route) => &route.security_headers,
             None => &self.runtime.security_headers,
         };
-        render::sign(&mut response, &self.request_id, security_headers);
+        render::sign(response, &self.request_id, security_headers);
         if let Some(told) = &self.cors {
             told.sign(response.headers_mut());
         }
@@ -434,8 +447,16 @@ impl Ending {
             Some(route) => (route.compress, Tags::Named),
             None => (self.runtime.compress, Tags::Weak),
         };
-        compress::apply(&mut response, head, rule, self.runtime.compress_min, tags);
-        if self.method == Method::HEAD { render::without_body(response) } else { response }
+        compress::apply(response, head, rule, self.runtime.compress_min, tags);
+        if self.method == Method::HEAD {
+            render::take_body(response);
+        }
+    }
+
+    fn panicked(&mut self, panic: Option<Box<dyn Any + Send>>) -> Response {
+        let message = panic.as_deref().map_or("not a text", render::panic_message);
+        self.scene.enter(|| tracing::error!(panic = message, "a handler panicked"));
+        render::problem(&Problem::of(&kinds::INTERNAL), &self.request_id)
     }
 
     fn count(&mut self, status: u16) {
@@ -542,11 +563,12 @@ impl Route {
                 Called::Ready(Some(result)) => result,
                 _ => Err(Problem::internal("an endpoint that is declared immediate waits")),
             });
-        let response = match result {
+        let mut response = match result {
             Ok(response) => response,
             Err(problem) => render::unfiltered(&problem, &context.head),
         };
-        self.sign(runtime, response)
+        self.sign(runtime, &mut response);
+        response
     }
 
     async fn answer(&self, runtime: &Runtime, context: &mut Context) -> Response {
@@ -562,18 +584,18 @@ impl Route {
         if let Some(rates) = &self.rates {
             rates.sign(&context.rates, response.headers_mut());
         }
-        self.sign(runtime, response)
+        self.sign(runtime, &mut response);
+        response
     }
 
     /// Adds the headers of the route, and holds the response against the document.
-    fn sign(&self, runtime: &Runtime, mut response: Response) -> Response {
+    fn sign(&self, runtime: &Runtime, response: &mut Response) {
         for (name, value) in &self.headers {
             response.headers_mut().insert(name, value.clone());
         }
         if let Some(recorder) = &runtime.recorder {
-            recorder.check(self.fact, &mut response);
+            recorder.check(self.fact, response);
         }
-        response
     }
 
     async fn run(&self, runtime: &Runtime, context: &mut Context) -> Result<Response, Problem> {

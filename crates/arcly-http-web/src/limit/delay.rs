@@ -13,6 +13,8 @@ use tokio::time::Instant;
 
 /// How often it is measured, when nothing waits.
 const EVERY: Duration = Duration::from_millis(20);
+/// A pause is no overload: so long has every look to be late before anything is refused.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The whole of a share.
 const ALL: f64 = u32::MAX as f64;
 /// Some are always let in: what is measured has to be able to fall.
@@ -47,15 +49,27 @@ impl Delay {
     pub(crate) async fn watch(&self) {
         let Some(bound) = self.bound else { return std::future::pending().await };
         let _last = Rest(self);
+        let mut late_since = None;
         loop {
             let due = Instant::now() + EVERY;
             tokio::time::sleep_until(due).await;
-            self.note(due.elapsed(), bound);
+            let now = Instant::now();
+            let late = now - due;
+            let is_patient = if late <= bound {
+                late_since = None;
+                false
+            } else {
+                now - *late_since.get_or_insert(now) < PATIENCE
+            };
+            self.note(late, bound, !is_patient);
         }
     }
 
-    fn note(&self, late: Duration, bound: Duration) {
+    fn note(&self, late: Duration, bound: Duration, counts: bool) {
         self.shown.set(i64::try_from(late.as_millis()).unwrap_or(i64::MAX));
+        if !counts {
+            return;
+        }
         let over = late.as_secs_f64() / bound.as_secs_f64() - 1.0;
         let change = if over > 0.0 { RISE * over.min(4.0) } else { FALL * over };
         let share = f64::from(self.share.load(Ordering::Relaxed)) / ALL + change;
@@ -94,21 +108,21 @@ mod tests {
         let delay = delay();
         assert_eq!(refused(&delay), 0);
         for _ in 0..1000 {
-            delay.note(Duration::from_millis(50), BOUND);
+            delay.note(Duration::from_millis(50), BOUND, true);
         }
         assert_eq!(refused(&delay), 0);
         for _ in 0..6 {
-            delay.note(Duration::from_millis(300), BOUND);
+            delay.note(Duration::from_millis(300), BOUND, true);
         }
         let share = refused(&delay);
         assert!((550..650).contains(&share), "{share}");
         for _ in 0..100 {
-            delay.note(Duration::from_secs(30), BOUND);
+            delay.note(Duration::from_secs(30), BOUND, true);
         }
         let share = refused(&delay);
         assert!((970..990).contains(&share), "{share}");
         for _ in 0..100 {
-            delay.note(Duration::ZERO, BOUND);
+            delay.note(Duration::ZERO, BOUND, true);
         }
         assert_eq!(refused(&delay), 0);
     }
@@ -120,8 +134,11 @@ mod tests {
             tokio::select! {
                 () = delay.watch() => {}
                 () = async {
+                    // Time passes, and nobody is polled.
+                    tokio::time::advance(Duration::from_secs(3)).await;
+                    tokio::task::yield_now().await;
+                    assert_eq!(refused(&delay), 0, "a pause");
                     for _ in 0..40 {
-                        // Time passes, and nobody is polled.
                         tokio::time::advance(Duration::from_millis(400)).await;
                     }
                     assert!(refused(&delay) > 500);

@@ -84,15 +84,14 @@ pub(super) fn sign(
 }
 
 /// HEAD: the head of GET, its length included, and no body.
-pub(super) fn without_body(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
+pub(super) fn take_body(response: &mut Response) {
+    let body = std::mem::take(response.body_mut());
     if let Some(length) = body.size_hint().exact()
-        && !parts.headers.contains_key(CONTENT_LENGTH)
-        && !matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        && !response.headers().contains_key(CONTENT_LENGTH)
+        && !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     {
-        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    Response::from_parts(parts, Body::empty())
 }
 
 pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {

@@ -7,12 +7,12 @@
 //! heads are kept, and looked at in the rare case of a `transfer-encoding`.
 
 use arcly_http_core::problem::{Problem, kinds};
-use http::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use http::request::Parts;
 use http::uri::Authority;
 use http::{Method, Version};
 
-use crate::Body;
-use crate::context::Seen;
+use crate::context::{Hosts, Seen};
 
 /// Most bytes that are kept of one connection.
 const KEPT_MAX: usize = 64 << 10;
@@ -123,8 +123,8 @@ impl Framing {
 
 /// Refuses a request that does not say for whom it is, or where it ends. The
 /// connection is closed: what follows on it cannot be trusted.
-pub(super) fn refuse(request: &http::Request<Body>, seen: Seen) -> Result<(), Problem> {
-    let (version, uri, headers) = (request.version(), request.uri(), request.headers());
+pub(super) fn refuse(parts: &Parts, seen: Seen, hosts: Hosts<'_>) -> Result<(), Problem> {
+    let Parts { version, uri, headers, .. } = parts;
     if seen.has(Seen::TRANSFER_ENCODING) {
         let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
         let only = encodings.next().filter(|_| encodings.next().is_none());
@@ -133,22 +133,15 @@ pub(super) fn refuse(request: &http::Request<Body>, seen: Seen) -> Result<(), Pr
         }
     }
     let is_star = uri.path() == "*";
-    if is_star && request.method() != Method::OPTIONS {
+    if is_star && parts.method != Method::OPTIONS {
         return Err(refused("the target `*` is for OPTIONS"));
     }
-    // Where no header has several lines, one look-up finds the only one.
-    let hosts = if headers.len() == headers.keys_len() {
-        (headers.get(HOST), None)
-    } else {
-        let mut hosts = headers.get_all(HOST).iter();
-        (hosts.next(), hosts.next())
-    };
     let host = match hosts {
-        (Some(host), None) => host.as_bytes(),
+        Hosts { has_more: true, .. } => return Err(refused("send one `host` header")),
+        Hosts { first: Some(host), .. } => host.as_bytes(),
         // HTTP/2 names the host in `:authority`; HTTP/1.0 need not name it.
-        (None, _) if uri.authority().is_some() || version <= Version::HTTP_10 => return Ok(()),
-        (None, _) => return Err(refused("send a `host` header")),
-        (Some(_), Some(_)) => return Err(refused("send one `host` header")),
+        _ if uri.authority().is_some() || *version <= Version::HTTP_10 => return Ok(()),
+        _ => return Err(refused("send a `host` header")),
     };
     if !is_host(host) {
         return Err(refused("the `host` header is not a host, with or without a port"));
