@@ -150,7 +150,7 @@ pub(crate) struct Cached {
     rule: KeyRule,
     ttl: Duration,
     tags: Vec<TagText>,
-    shared: Headers,
+    public: Headers,
     private: Headers,
     store: Arc<Store>,
     invalidated: ResponseCache,
@@ -183,7 +183,7 @@ impl Cached {
         Ok(Self {
             ttl: cache.ttl,
             tags: cache.tags.iter().map(|tag| TagText::new(tag, fact)).collect::<Result<_, _>>()?,
-            shared: headers("public")?,
+            public: headers("public")?,
             private: headers("private")?,
             rule: KeyRule { fact, per: cache.per, vary },
             store,
@@ -272,12 +272,11 @@ impl Cached {
 
     /// `None` when it cannot be given to others.
     fn keep(&self, key: &Key, mark: Mark, response: &Response) -> Option<Arc<Entry>> {
-        let is_shared = key.is_shared();
-        let ttl = entry::time_to_live(response, self.ttl, is_shared, &*self.clock)?;
+        let ttl = entry::time_to_live(response, self.ttl, key.is_shared(), &*self.clock)?;
         if !self.rule.covers(response.headers()) {
             return None;
         }
-        let headers = if is_shared { &self.shared } else { &self.private };
+        let headers = if key.is_public() { &self.public } else { &self.private };
         let since = self.clock.elapsed();
         let entry = Entry::new(response, headers, since, since.saturating_add(ttl), mark)?;
         let entry = Arc::new(entry);

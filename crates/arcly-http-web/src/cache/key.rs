@@ -42,8 +42,13 @@ enum Who {
 const KEY_MAX: usize = 4 << 10;
 
 impl Key {
-    /// Whether it is for more than one caller, who may be strangers.
+    /// Whether it is for more than one caller.
     pub(super) fn is_shared(&self) -> bool {
+        !matches!(self.who, Who::Principal(_))
+    }
+
+    /// Whether it is for strangers as well.
+    pub(super) fn is_public(&self) -> bool {
         self.who == Who::Anybody
     }
 
@@ -126,9 +131,11 @@ impl KeyRule {
                 line.split(',').map(str::trim).filter(|name| !name.is_empty()).all(|name| {
                     // What is kept has not been compressed yet.
                     name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str())
-                        || (self.per != CachePer::Everyone
-                            && (name.eq_ignore_ascii_case("authorization")
-                                || name.eq_ignore_ascii_case("cookie")))
+                        // Roles are not all that credentials say.
+                        || (self.per == CachePer::Principal
+                            && name.eq_ignore_ascii_case("authorization"))
+                        // Requests with one pass by.
+                        || (self.per != CachePer::Everyone && name.eq_ignore_ascii_case("cookie"))
                         || self.vary.iter().any(|known| name.eq_ignore_ascii_case(known.as_str()))
                 })
             })

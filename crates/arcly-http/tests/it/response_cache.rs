@@ -192,6 +192,17 @@ impl Kept {
         self.work.next()
     }
 
+    #[get("/report/{what}", cache("30s", per = roles))]
+    #[can(Report::Read)]
+    async fn report_with(&self, what: Path<String>) -> With {
+        let header = match what.0.as_str() {
+            "private" => ("cache-control", "private"),
+            "s-maxage" => ("cache-control", "max-age=20, s-maxage=0"),
+            _ => ("vary", "authorization"),
+        };
+        With(self.work.next(), vec![header])
+    }
+
     #[get("/guarded", cache("30s"), guards(Closed))]
     #[public]
     fn guarded(&self) -> String {
@@ -491,6 +502,20 @@ async fn callers_get_what_is_for_them() {
     let answer = launched.get("/kept/everyone").await;
     assert_eq!((answer.text().as_str(), answer.header("vary")), ("answer 12", ""));
     launched.app.get("/kept/everyone").bearer("bad").send().await.expect(401);
+    launched.app.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_for_one_caller_is_not_given_to_another_with_the_same_roles() {
+    let launched = Launched::new().await;
+    for what in ["private", "s-maxage", "vary"] {
+        let get = |token: &str| {
+            let path = format!("/kept/report/{what}");
+            text(launched.app.get(&path).bearer(token))
+        };
+        assert_ne!(get("anna/reader").await, get("bob/reader").await, "{what}");
+    }
+    assert_eq!(launched.count("stored"), 0);
     launched.app.finish().await;
 }
 
