@@ -55,7 +55,8 @@ pub(crate) use store::{Store, StoreLimits};
 /// gets nothing out of the cache. Tower layers, interceptors and the handler are what is
 /// kept. **The answer may depend on nothing but the path, the query, the host, the
 /// caller and what `vary` names.** What reads something else does not compile where
-/// that can be seen (a cookie, a `Header<..>` that `vary` does not name).
+/// that can be seen (a cookie, a `Header<..>` that `vary` does not name, a `ClientAddr`),
+/// and does not launch where a provider reads it (`Scope`, where others get the answer).
 ///
 /// # What is kept
 /// Answers with status 200 and a body that is there at once, of at most
@@ -133,6 +134,11 @@ impl Cache {
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
+    }
+
+    /// Whether one caller gets what was made for another.
+    pub(crate) fn mixes_callers(&self) -> bool {
+        self.per != CachePer::Principal
     }
 
     pub(crate) fn describe(&self, operation: &mut Operation) {

@@ -699,6 +699,14 @@ pub struct ScopedPlan {
 }
 
 impl ScopedPlan {
+    /// Whether something that is built for it asks for this key.
+    #[must_use]
+    pub fn asks_for(&self, key: &Key) -> bool {
+        let nodes = &self.container.inner.graph.nodes;
+        let mut deps = self.order.iter().flat_map(|&index| nodes[index].meta.deps);
+        deps.any(|dep| dep.spec.key.same(key))
+    }
+
     /// Builds it for one unit of work. `cache` holds what that unit has built
     /// so far, and what it starts from (its [`crate::scope::Scope`]).
     ///

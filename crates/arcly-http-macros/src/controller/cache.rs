@@ -161,8 +161,11 @@ fn check_arguments(route: &Route, cache: &Cache, errors: &mut Errors) {
                 }
                 format!("the answer depends on the header `{name}`: add `vary(\"{name}\")`")
             }
-            Some("Caller") if cache.is_per("Roles") || cache.is_per("Everyone") => {
+            Some("Caller" | "Scope") if cache.is_per("Roles") || cache.is_per("Everyone") => {
                 "the answer depends on who calls, and is given to others: leave `per = ..` out, or this argument".to_owned()
+            }
+            Some("ClientAddr") => {
+                "the answer depends on the client's address, which others with the same answer do not have: take `cache(..)` away, or this argument".to_owned()
             }
             _ => continue,
         };

@@ -7,10 +7,11 @@ use std::time::Duration;
 use arcly_http_core::access::Access;
 use arcly_http_core::cache::ResponseCache;
 use arcly_http_core::contract::{Contract, Operation, OperationFacts};
-use arcly_http_core::di::{ControllerMeta, FrozenDiContainer, Host, RouteFact};
+use arcly_http_core::di::{ControllerMeta, FrozenDiContainer, Host, Key, Needer, RouteFact, Token};
 use arcly_http_core::observe::{Counter, Metrics, OperationMetrics};
 use arcly_http_core::problem::kinds;
 use arcly_http_core::rate::RateLimitStore;
+use arcly_http_core::scope::Scope;
 use arcly_http_core::time::Clock;
 use http::{HeaderName, HeaderValue, Method};
 
@@ -39,7 +40,19 @@ pub(super) struct Common<'a> {
 }
 
 impl Common<'_> {
-    fn cached(&self, cache: &Cache, fact: &'static RouteFact) -> Result<Cached, Fault> {
+    fn cached(
+        &self,
+        cache: &Cache,
+        fact: &'static RouteFact,
+        container: &FrozenDiContainer,
+    ) -> Result<Cached, Fault> {
+        if cache.mixes_callers()
+            && let Some(argument) = asks_who_calls(fact, container)
+        {
+            return Err(Fault::Settings(format!(
+                "cache: the argument `{argument}` is built from `Scope`, so the answer depends on who calls, and is given to others: leave `per = ..` out, or this argument"
+            )));
+        }
         let limits = StoreLimits {
             bytes: self.config.cache_bytes_max,
             entries: self.config.cache_entries_max,
@@ -49,6 +62,20 @@ impl Common<'_> {
         let (invalidated, clock) = (self.invalidated.clone(), Arc::clone(&self.clock));
         Cached::new(cache, fact, Arc::clone(store), invalidated, clock).map_err(Fault::Settings)
     }
+}
+
+/// The argument of a handler that knows the caller by way of a provider.
+fn asks_who_calls(fact: &RouteFact, container: &FrozenDiContainer) -> Option<&'static str> {
+    let asks = |key: &Key| {
+        key.same(&Scope::KEY)
+            || container.scoped_plan(key).is_some_and(|plan| plan.asks_for(&Scope::KEY))
+    };
+    fact.needs.iter().find_map(|needs| match needs.of {
+        Needer::Handler { argument, .. } if needs.deps.iter().any(|dep| asks(&dep.spec.key)) => {
+            Some(argument)
+        }
+        _ => None,
+    })
 }
 
 /// Why a route cannot be built.
@@ -254,7 +281,11 @@ impl Declared {
                 .compress
                 .unwrap_or(config.compress)
                 .with_certificates(config.client_certificates),
-            cache: settings.cache.as_ref().map(|cache| common.cached(cache, fact)).transpose()?,
+            cache: settings
+                .cache
+                .as_ref()
+                .map(|cache| common.cached(cache, fact, container))
+                .transpose()?,
             security_headers: match settings.security_headers.as_slice() {
                 [] => Arc::clone(&common.security_headers),
                 levels => {

@@ -676,3 +676,43 @@ async fn the_document_says_what_is_kept() {
     assert!(free["x-cache-ms"].is_null() && free["responses"]["304"].is_null());
     launched.app.finish().await;
 }
+
+#[derive(Injectable)]
+#[inject(scope = request)]
+struct Who {
+    scope: Inject<Scope>,
+}
+
+/// Another request-scoped provider between it and the handler.
+#[derive(Injectable)]
+#[inject(scope = request)]
+struct Greeting {
+    who: Inject<Who>,
+}
+
+#[derive(Injectable)]
+struct Greetings;
+
+#[controller("/greetings")]
+impl Greetings {
+    #[get("/", cache("30s", per = everyone))]
+    #[public]
+    async fn greet(&self, greeting: Inject<Greeting>) -> String {
+        let claims = greeting.who.scope.claims();
+        claims.map_or_else(String::new, |claims| claims.sub.clone())
+    }
+}
+
+#[module(
+    root,
+    providers(Who, Greeting, Tokens as dyn Authenticator),
+    controllers(Greetings)
+)]
+struct GreetingModule;
+
+#[tokio::test]
+async fn an_answer_for_others_is_not_made_from_the_scope_of_one() {
+    let launched = TestApp::builder::<GreetingModule>().launch().await;
+    let error = launched.map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("the argument `greeting` is built from `Scope`"), "{error}");
+}

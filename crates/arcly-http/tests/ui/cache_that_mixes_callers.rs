@@ -23,6 +23,18 @@ impl Articles {
         caller.subject().to_owned()
     }
 
+    #[get("/scope", cache("30s", per = everyone))]
+    #[public]
+    fn scope(&self, scope: Scope) -> String {
+        format!("{:?}", scope.claims())
+    }
+
+    #[get("/address", cache("30s"))]
+    #[public]
+    fn address(&self, address: ClientAddr) -> String {
+        format!("{:?}", address.0)
+    }
+
     #[get("/all", cache("30s", per = everyone))]
     #[authenticated]
     fn all(&self) -> String {
