@@ -85,12 +85,12 @@ pub trait Rules {}
 #[diagnostic::do_not_recommend]
 impl<T: garde::Validate<Context = ()>> Rules for T {}
 
-/// Tells whether a type has rules: its own constant is found before that of
-/// [`NoRules`], if it has one.
+/// Tells whether a type has rules that `Valid` can check, which gives them no context:
+/// its own constant is found before that of [`NoRules`], if it has one.
 #[derive(Debug)]
 pub struct Probe<T>(PhantomData<T>);
 
-impl<T: garde::Validate> Probe<T> {
+impl<T: garde::Validate<Context = ()>> Probe<T> {
     /// Yes.
     pub const HAS_RULES: bool = true;
 }

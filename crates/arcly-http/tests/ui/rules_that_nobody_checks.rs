@@ -11,6 +11,21 @@ struct Plain {
     name: String,
 }
 
+/// Most pieces of an order.
+struct Stock(usize);
+
+/// `Valid` cannot check it: that takes a stock, which the handler has.
+#[derive(serde::Deserialize, schemars::JsonSchema, garde::Validate)]
+#[garde(context(Stock))]
+struct Large {
+    #[garde(custom(is_there))]
+    pieces: usize,
+}
+
+fn is_there(pieces: &usize, stock: &Stock) -> garde::Result {
+    if *pieces <= stock.0 { Ok(()) } else { Err(garde::Error::new("not in stock")) }
+}
+
 #[derive(Injectable)]
 struct Orders;
 
@@ -32,6 +47,13 @@ impl Orders {
     #[public]
     async fn checked(&self, order: Valid<Json<NewOrder>>) -> String {
         order.into_inner().name
+    }
+
+    #[post("/large")]
+    #[public]
+    async fn large(&self, order: Json<Large>) -> String {
+        let checked = garde::Validate::validate_with(&order.0, &Stock(5));
+        checked.map_or_else(|report| report.to_string(), |()| order.0.pieces.to_string())
     }
 
     #[post("/plain")]
