@@ -66,7 +66,7 @@ fn check(config: &ServerConfig) -> Result<(), String> {
     if config.tls_client_authorities.is_some() && config.tls_key.is_none() {
         return Err("`tls_client_authorities` needs `tls_certificates` and `tls_key`".to_owned());
     }
-    let parsed = EnvFilter::try_new(&config.log).map(|_| ());
+    let parsed = EnvFilter::builder().with_regex(false).parse(&config.log).map(|_| ());
     parsed.map_err(|error| format!("`log`: `{}` is not a log filter: {error}", config.log))
 }
 

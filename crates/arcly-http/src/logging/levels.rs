@@ -195,7 +195,8 @@ impl LogLevels {
         Written(Arc::clone(&self.0))
     }
 
-    /// Replaces the filter, as in `info,my_app=debug`; after `time`, at most 1 hour, the
+    /// Replaces the filter, as in `info,my_app=debug`; values of fields
+    /// (`[span{field=value}]`) are texts, not patterns. After `time`, at most 1 hour, the
     /// configured one holds again. Without a time it holds until the process ends.
     ///
     /// # Errors
@@ -300,7 +301,10 @@ fn parsed(filter: &str, addition: &str) -> Result<EnvFilter, LogLevelError> {
         true => filter.to_owned(),
         false => format!("{filter},{addition}"),
     };
-    EnvFilter::try_new(text).map_err(|_| LogLevelError::Filter { filter: filter.to_owned() })
+    // Without patterns for values of fields: one of a hundred signs may take minutes, and
+    // all memory.
+    let builder = EnvFilter::builder().with_regex(false);
+    builder.parse(text).map_err(|_| LogLevelError::Filter { filter: filter.to_owned() })
 }
 
 impl State {

@@ -138,6 +138,12 @@ fn what_may_be_asked_for_is_bounded() {
     let long = rule.clone().of_route("x".repeat(1_025));
     assert_eq!(levels.add(long, MINUTE), Err(LogLevelError::TooLong));
     assert!(matches!(levels.set_filter("a=b=c", None), Err(LogLevelError::Filter { .. })));
+    // A pattern for the value of a field could have any number of states.
+    let pattern = format!("[span{{field=(a|b)*a{}}}]=trace", "(a|b)".repeat(18));
+    let begun = std::time::Instant::now();
+    levels.set_filter(&pattern, None).unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    levels.reset();
     for index in 0..32 {
         levels.add(rule.clone().of_route(index.to_string()), MINUTE).unwrap();
     }
