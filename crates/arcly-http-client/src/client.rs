@@ -245,7 +245,10 @@ impl HttpClient {
                 return Err(refused("it leads out of TLS"));
             }
             if url.origin() != next.origin() {
-                for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                let marked = headers.iter().filter(|(_, value)| value.is_sensitive());
+                let mut secrets: Vec<_> = marked.map(|(name, _)| name.clone()).collect();
+                secrets.extend([AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION]);
+                for secret in secrets {
                     headers.remove(secret);
                 }
             }

@@ -251,13 +251,17 @@ async fn redirects_are_bounded_and_take_no_secret_along() {
     .await;
     let client = client().build().unwrap();
     let token = Secret::new("t0ken");
+    let mut key = http::HeaderValue::from_static("k3y");
+    key.set_sensitive(true);
     let post = async |path: &str| {
         let request = client.post(&first.url(path)).bearer(&token).header("x-plain", "1");
+        let request = request.header("x-api-key", key.clone());
         request.json(&1).send().await.unwrap().text().await.unwrap()
     };
     assert_eq!(post("/own").await, "done");
     let last = first.asked().pop().unwrap();
     assert!(last.starts_with("POST /done ") && last.contains("t0ken"), "{last}");
+    assert!(last.contains("k3y"), "{last}");
     assert!(last.ends_with("\r\n\r\n1"), "{last}");
     for path in ["/see", "/found"] {
         assert_eq!(post(path).await, "done");
@@ -268,7 +272,7 @@ async fn redirects_are_bounded_and_take_no_secret_along() {
     assert_eq!(post("/other").await, "there");
     let last = other.asked().pop().unwrap();
     assert!(last.starts_with("POST /there ") && last.contains("x-plain: 1"), "{last}");
-    assert!(!last.contains("t0ken"), "{last}");
+    assert!(!last.contains("t0ken") && !last.contains("k3y"), "{last}");
 }
 
 #[tokio::test]
