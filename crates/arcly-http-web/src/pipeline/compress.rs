@@ -21,8 +21,8 @@ mod encode {
 }
 
 pub(crate) use encode::Packed;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, IF_NONE_MATCH};
-use http::{HeaderMap, StatusCode};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, IF_NONE_MATCH};
+use http::{HeaderMap, Method, StatusCode};
 use http_body::Body as _;
 
 use crate::context::Seen;
@@ -107,9 +107,20 @@ pub(super) fn apply(
     }
     if response.status() == StatusCode::NOT_MODIFIED {
         encode::name_known_tag(response, head, tags);
-    } else if response.body().size_hint().upper().is_none_or(|size| size >= size_min) {
+    } else if size_max(response, head).is_none_or(|size| size >= size_min.max(1)) {
         encode::compress(response, head, rule, tags);
     }
+}
+
+/// The most bytes that the body has, or that of GET would have, where a mounted service
+/// answers HEAD by itself.
+fn size_max(response: &Response, head: &Head) -> Option<u64> {
+    let size = response.body().size_hint().upper();
+    if size != Some(0) || head.method != Method::HEAD {
+        return size;
+    }
+    let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    Some(length.and_then(|length| length.parse().ok()).unwrap_or(0))
 }
 
 /// The headers of a request that are asked for here, where the others are given away.

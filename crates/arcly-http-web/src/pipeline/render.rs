@@ -86,7 +86,8 @@ pub(super) fn sign(
 /// HEAD: the head of GET, its length included, and no body.
 pub(super) fn take_body(response: &mut Response) {
     let body = std::mem::take(response.body_mut());
-    if let Some(length) = body.size_hint().exact()
+    // Without a body already, as a mounted service answers, it does not tell GET's length.
+    if let Some(length) = body.size_hint().exact().filter(|length| *length > 0)
         && !response.headers().contains_key(CONTENT_LENGTH)
         && !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     {

@@ -152,7 +152,11 @@ struct TextModule;
 
 async fn launch() -> TestApp {
     let routes = axum::routing::get(|| async { ([("etag", "\"1\"")], text(9000)) });
-    let router = axum::Router::new().route("/", routes);
+    let streamed = axum::routing::get(|| async {
+        let chunks = futures_util::stream::iter([Ok::<_, std::convert::Infallible>("streamed")]);
+        axum::body::Body::from_stream(chunks)
+    });
+    let router = axum::Router::new().route("/", routes).route("/streamed", streamed);
     TestApp::builder::<TextModule>()
         .map(|app| app.mount("/mounted", Access::Public, router))
         .launch()
@@ -261,6 +265,15 @@ async fn lengths_are_those_of_what_is_sent() {
     let head = app.request(Method::HEAD, "/texts/900000").header(accept.0, accept.1);
     let head = head.send().await.expect(200);
     assert_eq!((head.body.len(), head.header("content-encoding")), (0, "gzip"));
+    assert_eq!(head.header("content-length"), "");
+    // A mounted service answers HEAD by itself, with the length of what it would send.
+    let answer = app.get("/mounted").header(accept.0, accept.1).send().await.expect(200);
+    let head = app.request(Method::HEAD, "/mounted").header(accept.0, accept.1);
+    let head = head.send().await.expect(200);
+    for name in ["content-encoding", "content-length", "etag", "vary"] {
+        assert_eq!(head.header(name), answer.header(name), "{name}");
+    }
+    let head = app.request(Method::HEAD, "/mounted/streamed").send().await.expect(200);
     assert_eq!(head.header("content-length"), "");
     app.finish().await;
 }

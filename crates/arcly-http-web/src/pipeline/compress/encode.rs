@@ -7,7 +7,8 @@ use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
     CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body::Body as _;
 
 use super::codec::{Coding, Compressed, Copied, TURN_MAX};
 use super::negotiate::best;
@@ -52,10 +53,13 @@ pub(super) fn compress(response: &mut Response, head: &Head, rule: Compress, tag
     let lines = head.headers.get_all(ACCEPT_ENCODING).iter();
     let Some(coding) = best(lines.filter_map(|line| line.to_str().ok())) else { return };
     let packed = response.extensions_mut().remove::<Packed>();
-    let (body, is_changed) = encoded(std::mem::take(response.body_mut()), coding, packed);
-    *response.body_mut() = body;
-    if !is_changed {
-        return;
+    // A HEAD that was answered without a body is to have the head of GET.
+    if head.method != Method::HEAD || !response.body().is_end_stream() {
+        let (body, is_changed) = encoded(std::mem::take(response.body_mut()), coding, packed);
+        *response.body_mut() = body;
+        if !is_changed {
+            return;
+        }
     }
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
