@@ -53,6 +53,60 @@ function tasks(list) {
   ]));
 }
 
+// Times of spans on a line as long as their request.
+const WIDE = 200;
+
+function bars(spans, whole) {
+  const svg = drawn("svg", { width: WIDE, height: 10, viewBox: `0 0 ${WIDE} 10`, "aria-hidden": "true" });
+  svg.append(drawn("rect", { class: "whole", width: WIDE, height: 10 }));
+  for (const span of spans) {
+    // What is very short is still to be seen, and what ends the request, too.
+    const wide = Math.min(WIDE, Math.max(1, (span.took_ms / whole) * WIDE));
+    const x = Math.min(WIDE - wide, (span.offset_ms / whole) * WIDE);
+    svg.append(drawn("rect", { class: span.failure === null ? "span" : "span bad", x, y: 1, width: wide, height: 8 }));
+  }
+  return svg;
+}
+
+const millis = (time) => `${time.toFixed(2)} ms`;
+
+// The page is drawn anew every few seconds: what was opened stays open.
+const opened = new Set();
+
+function timeline(request) {
+  const own = { name: [request.method, request.route ?? request.path].join(" "), depth: 0, offset_ms: 0, took_ms: request.took_ms, failure: request.failure };
+  const all = [own, ...request.spans];
+  // A span may be over after its request.
+  const whole = Math.max(...all.map((span) => span.offset_ms + span.took_ms)) || 1;
+  const made = all.length === 1 ? "no spans within" : all.length === 2 ? "1 span" : `${all.length - 1} spans`;
+  const summary = element("summary", {}, bars(request.spans.filter((span) => span.depth === 1), whole), ` ${made}`);
+  const rows = all.map((span) => element("tr", {},
+    element("td", {}, "\u2003".repeat(span.depth), code(span.name), span.failure === null ? "" : element("span", { class: "bad" }, ` ${span.failure}`)),
+    element("td", {}, bars([span], whole)),
+    element("td", { class: "number" }, millis(span.took_ms))));
+  const ids = element("p", { class: "soft" }, "trace ", code(request.trace), " request ", code(request.request ?? ""));
+  const details = element("details", {}, summary, element("table", {}, ...rows), ids);
+  details.open = opened.has(request.span);
+  details.addEventListener("toggle", () => (details.open ? opened.add(request.span) : opened.delete(request.span)));
+  return details;
+}
+
+function requests(list) {
+  document.getElementById("recent").hidden = !list;
+  if (!list) return;
+  const shown = new Set(list.map((request) => request.span));
+  for (const span of opened) if (!shown.has(span)) opened.delete(span);
+  const heads = [{ text: "Begun" }, { text: "Request" }, { text: "Status", number: true }, { text: "Principal" }, { text: "Took", number: true }, { text: "Spans" }];
+  table("requests", heads, list.map((request) => [
+    element("span", { title: request.begun }, new Date(request.begun).toLocaleTimeString()),
+    code(`${request.method} ${request.route ?? request.path ?? ""}`),
+    element("span", request.failure === null ? {} : { class: "bad" }, String(request.status ?? request.failure)),
+    request.principal ?? "",
+    millis(request.took_ms),
+    timeline(request),
+  ]));
+}
+
 // What plugins show: text and tables, never HTML.
 function pages(list) {
   const part = ({ text, table }) => {
@@ -128,6 +182,7 @@ async function show() {
   routes(data.routes);
   tasks(data.tasks);
   config(data.config);
+  requests(data.requests);
   pages(data.pages);
   graph(data.modules);
   const ready = await (await fetch("readyz")).json();

@@ -14,6 +14,7 @@
 
 mod console;
 mod log_level;
+mod recent;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -26,6 +27,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 pub use log_level::LogControl;
+pub use recent::RecentRequests;
 
 use crate::app::Launched;
 use crate::pipeline::{Answer, render_problem};
@@ -39,6 +41,7 @@ pub struct Admin {
     phase: AtomicU8,
     app: OnceLock<Launched>,
     log: Option<Arc<dyn LogControl>>,
+    recent: OnceLock<Arc<RecentRequests>>,
 }
 
 const STARTING: u8 = 0;
@@ -63,6 +66,11 @@ impl Admin {
         if self.app.set(app.clone()).is_ok() {
             self.phase.store(READY, Ordering::SeqCst);
         }
+    }
+
+    /// The console shows these requests; the first that is given stays.
+    pub fn show_requests(&self, recent: Arc<RecentRequests>) {
+        let _ = self.recent.set(recent);
     }
 
     /// The application takes no more work: `/readyz` says so.
@@ -102,8 +110,8 @@ impl Admin {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8",
             )),
             ("/console.json", Some(app)) => {
-                let app = app.clone();
-                Answer::Later(Box::pin(async move { console::data(&app).await }))
+                let (app, recent) = (app.clone(), self.recent.get().cloned());
+                Answer::Later(Box::pin(async move { console::data(&app, recent.as_deref()).await }))
             }
             (path, app) => match console::find(path) {
                 Some(response) => now(response),

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use arcly_http_core::config::Profile;
 use arcly_http_core::task::{Restart, Stop, Tasks};
 use arcly_http_macros::Config;
-use arcly_http_web::admin::Admin;
+use arcly_http_web::admin::{Admin, RecentRequests};
 use arcly_http_web::app::AppError;
 use arcly_http_web::serve::{self, Address, Listener, Network, Stopping, Tls, TlsFiles};
 use arcly_http_web::{App, describe};
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::command;
 use crate::logging::{self, LogLevels};
+use crate::telemetry::Running;
 use crate::telemetry::boot::{self, Telemetry};
 
 /// Where and how the server runs. Every application has these keys.
@@ -54,6 +56,15 @@ pub struct ServerConfig {
     /// Whether log lines are JSON.
     #[config(default = "false", env = "LOG_JSON", flag = "log-json")]
     pub log_json: bool,
+    /// Whether the console shows the last 100 requests, with the spans within them: each
+    /// request's route (its path where no route answers), status, principal and times.
+    /// Then every request is recorded, and calls to other services say so in
+    /// `traceparent`; requests whose caller sent a `traceparent` that says "not sampled"
+    /// are not. Where spans are exported (`otlp_endpoint`), the share of that
+    /// (`otlp_sampling`) decides what is recorded and exported, and the console shows the
+    /// same. Default: yes in profile `dev`, no elsewhere, where it costs nothing.
+    #[config(env = "RECENT_REQUESTS", flag = "recent-requests")]
+    pub recent_requests: Option<bool>,
 }
 
 fn check(config: &ServerConfig) -> Result<(), String> {
@@ -116,15 +127,24 @@ pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
 async fn run(app: App, name: &str, version: &str) -> Result<(), AppError> {
     let all = app.load_config()?;
     let config = all.read::<ServerConfig>()?;
-    logging::start(&config.log, config.log_json, all.profile());
+    let shows_requests = config.recent_requests.unwrap_or(all.profile() == Profile::Dev);
+    let mut is_recorded = shows_requests || boot::is_on(&all)?;
+    let app = app.configure(|launch| is_recorded |= launch.tracing.is_some());
+    logging::start(&config.log, config.log_json, all.profile(), is_recorded);
+    let _looking = is_recorded.then(Running::begin);
     tracing::info!(profile = %all.profile(), "starting");
     let telemetry = Telemetry::read(&all, name, version)?;
     let app = telemetry.attach(app);
+    let mut recent = None;
     let app = app.configure(|launch| {
+        recent = shows_requests.then(|| RecentRequests::attach(&mut launch.tracing));
         launch.trusted_proxies.clone_from(&config.trusted_proxies);
         launch.client_certificates |= config.tls_client_authorities.is_some();
     });
     let admin = Admin::with_log(Arc::new(LogLevels::of_process()));
+    if let Some(recent) = recent {
+        admin.show_requests(recent);
+    }
     // Probes answer while the application is built and until it has stopped.
     let console = AdminThread::start(Arc::clone(&admin), config.admin.clone()).await?;
     let result = run_application(app, &config, &admin, &telemetry).await;
@@ -205,6 +225,8 @@ async fn run_application(
             return Err(error);
         }
     };
+    // Before the log says so: who waits for the line may ask at once.
+    admin.started(&launched);
     let scheme = if config.tls_key.is_some() { "https" } else { "http" };
     for (listener, address) in listeners.iter().zip(&config.listen) {
         match listener.address() {
@@ -215,7 +237,6 @@ async fn run_application(
             None => tracing::info!(%address, routes, "listening"),
         }
     }
-    admin.started(&launched);
     let stopping = Stopping {
         stop: async {
             next_signal().await;

@@ -12,18 +12,21 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{Layer, fmt};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, fmt, registry};
 
 pub use levels::{LogLevelError, LogLevelModule, LogLevels, LogRule, log_levels};
 
-use crate::telemetry::boot;
+use crate::telemetry::span_layer;
 
 /// Starts the log of the process. A second application keeps the first one's.
 ///
 /// In the `dev` profile every answered request is a line; elsewhere the metrics tell,
-/// and `log = "info,arcly_http::access=debug"` brings the lines back.
-pub(crate) fn start(filter: &str, as_json: bool, profile: Profile) {
+/// and `log = "info,arcly_http::access=debug"` brings the lines back. Spans are looked
+/// at only where requests are recorded.
+pub(crate) fn start(filter: &str, as_json: bool, profile: Profile, is_recorded: bool) {
     let levels = LogLevels::of_process();
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
     let format = match (as_json, is_terminal) {
@@ -31,7 +34,9 @@ pub(crate) fn start(filter: &str, as_json: bool, profile: Profile) {
         (false, true) => LogFormat::Coloured,
         (false, false) => LogFormat::Plain,
     };
-    if boot::subscribe(log_layer(format, std::io::stdout).with_filter(levels.filter())) {
+    let log = registry().with(log_layer(format, std::io::stdout).with_filter(levels.filter()));
+    let started = if is_recorded { log.with(span_layer()).try_init() } else { log.try_init() };
+    if started.is_ok() {
         levels.configure(filter, if profile == Profile::Dev { ACCESS_SHOWN } else { "" });
     } else {
         tracing::debug!("logging was started before");
@@ -205,8 +210,6 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use arcly_http_core::scope::{Claims, RequestId, TraceContext};
-
-    use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 

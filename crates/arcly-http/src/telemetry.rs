@@ -8,11 +8,10 @@ pub(crate) mod boot;
 pub(crate) mod boot;
 #[cfg(feature = "otlp")]
 pub mod otlp;
-#[cfg(feature = "otlp")]
 mod spans;
 
 pub use crate::logging::{
     LogFormat, LogLevelError, LogLevelModule, LogLevels, LogRule, log_layer, log_levels,
 };
-#[cfg(feature = "otlp")]
+pub(crate) use spans::Running;
 pub use spans::{SpanLayer, span_layer};

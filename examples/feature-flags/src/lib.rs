@@ -54,6 +54,9 @@ pub fn flags(config: Inject<FlagConfig>, metrics: Inject<Metrics>) -> Flags {
 
 impl Flags {
     /// Whether a flag is on. One that nobody has declared is off.
+    ///
+    /// Instrumented: traces and the console's recent requests show when it was asked.
+    #[tracing::instrument(skip(self))]
     #[must_use]
     pub fn is_on(&self, name: &str) -> bool {
         self.asked.increment();

@@ -294,6 +294,18 @@ impl Tracing {
         Self { sink, threshold: ((share.clamp(0.0, 1.0) * ALL as f64) as u64).min(ALL) }
     }
 
+    /// Where the spans go.
+    #[must_use]
+    pub fn sink(&self) -> &Arc<dyn SpanSink> {
+        &self.sink
+    }
+
+    /// Records the same traces, but sends their spans elsewhere.
+    #[must_use]
+    pub fn with_sink(self, sink: Arc<dyn SpanSink>) -> Self {
+        Self { sink, ..self }
+    }
+
     /// The root of a new trace, sampled or not. The decision follows from the trace
     /// id as OpenTelemetry's `TraceIdRatioBased` makes it, so that services of one
     /// share agree.

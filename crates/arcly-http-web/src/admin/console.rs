@@ -7,6 +7,7 @@ use http::header::{
 };
 use serde_json::{Value, json};
 
+use super::RecentRequests;
 use crate::Response;
 use crate::app::Launched;
 use crate::plugin::Page;
@@ -48,13 +49,13 @@ fn served(body: Bytes, media_type: &'static str) -> Response {
 
 /// Everything that the page shows; secrets of the configuration are masked where it
 /// is described.
-pub(super) async fn data(app: &Launched) -> Response {
+pub(super) async fn data(app: &Launched, recent: Option<&RecentRequests>) -> Response {
     let shown = app.plugins().iter().map(|plugin| plugin.show(app.container()));
     let pages: Vec<Page> = join_all(shown).await.into_iter().flatten().collect();
-    served(described(app, &pages).to_string().into(), "application/json")
+    served(described(app, &pages, recent).to_string().into(), "application/json")
 }
 
-fn described(app: &Launched, pages: &[Page]) -> Value {
+fn described(app: &Launched, pages: &[Page], recent: Option<&RecentRequests>) -> Value {
     let routes: Vec<Value> = app
         .operations()
         .iter()
@@ -79,5 +80,7 @@ fn described(app: &Launched, pages: &[Page]) -> Value {
         "tasks": app.container().tasks().list(),
         "config": app.container().config().describe(),
         "pages": pages,
+        // Null where none are kept.
+        "requests": recent.map(RecentRequests::list),
     })
 }

@@ -4,20 +4,16 @@ use arcly_http_core::config::{Config, ConfigSection as _};
 use arcly_http_core::di::FrozenDiContainer;
 use arcly_http_web::App;
 use arcly_http_web::app::AppError;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer, Registry, registry};
 
 use super::otlp::{Exporter, OtlpConfig};
-use super::span_layer;
 
 pub(crate) fn declare(app: App) -> App {
     app.section(OtlpConfig::SECTION)
 }
 
-/// Makes it the subscriber of the process; gives whether it is.
-pub(crate) fn subscribe(log: impl Layer<Registry> + Send + Sync) -> bool {
-    registry().with(log).with(span_layer()).try_init().is_ok()
+/// Whether spans are exported.
+pub(crate) fn is_on(config: &Config) -> Result<bool, AppError> {
+    Ok(config.read::<OtlpConfig>()?.is_on())
 }
 
 pub(crate) struct Telemetry(Option<Exporter>);

@@ -106,6 +106,11 @@ impl OtlpConfig {
         }
     }
 
+    /// Whether spans are sent.
+    pub(super) fn is_on(&self) -> bool {
+        self.endpoint().is_some()
+    }
+
     fn endpoint(&self) -> Option<&str> {
         let set = self.otlp_endpoint.as_deref().map(str::trim);
         set.filter(|endpoint| !endpoint.is_empty())

@@ -15,16 +15,16 @@ use tracing_subscriber::filter::{Filtered, LevelFilter};
 use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Exporters that run in this process. Without one, no callsite of a span is enabled
+/// Whoever records in this process: applications, exporters. Without one, no callsite of a span is enabled
 /// for the sake of this layer.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
 /// While it lives, spans are looked at.
 #[derive(Debug)]
-pub(super) struct Running(());
+pub(crate) struct Running(());
 
 impl Running {
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         if RUNNING.fetch_add(1, Ordering::SeqCst) == 0 {
             tracing_core::callsite::rebuild_interest_cache();
         }
