@@ -78,13 +78,15 @@ function timeline(request) {
   const all = [own, ...request.spans];
   // A span may be over after its request.
   const whole = Math.max(...all.map((span) => span.offset_ms + span.took_ms)) || 1;
-  const made = all.length === 1 ? "no spans within" : all.length === 2 ? "1 span" : `${all.length - 1} spans`;
+  const made = all.length === 1 ? "no spans" : all.length === 2 ? "1 span" : `${all.length - 1} spans`;
   const summary = element("summary", {}, bars(request.spans.filter((span) => span.depth === 1), whole), ` ${made}`);
   const rows = all.map((span) => element("tr", {},
     element("td", {}, "\u2003".repeat(span.depth), code(span.name), span.failure === null ? "" : element("span", { class: "bad" }, ` ${span.failure}`)),
     element("td", {}, bars([span], whole)),
     element("td", { class: "number" }, millis(span.took_ms))));
-  const ids = element("p", { class: "soft" }, "trace ", code(request.trace), " request ", code(request.request ?? ""));
+  const ids = element("div", { class: "soft" }, "trace ", code(request.trace));
+  // A request that begins its trace has the trace's id.
+  if (request.request !== request.trace) ids.append(" request ", code(request.request ?? ""));
   const details = element("details", {}, summary, element("table", {}, ...rows), ids);
   details.open = opened.has(request.span);
   details.addEventListener("toggle", () => (details.open ? opened.add(request.span) : opened.delete(request.span)));
