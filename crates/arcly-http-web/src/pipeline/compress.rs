@@ -13,7 +13,7 @@ mod encode {
     use crate::{Head, Response};
 
     #[derive(Clone, Default)]
-    pub(crate) struct Packed;
+    pub(crate) struct Packed();
 
     pub(super) fn compress(_: &mut Response, _: &Head, _: super::Compress, _: super::Tags) {}
 
