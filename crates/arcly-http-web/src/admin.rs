@@ -10,7 +10,8 @@
 //! | `/` | the console, a page for people |
 //!
 //! It has no access rule, so it listens on the loopback address unless told
-//! otherwise.
+//! otherwise. A page that a browser shows may let its own name point here: the levels and
+//! the console's data are not shown under names that somebody may own.
 
 mod console;
 mod log_level;
@@ -80,6 +81,14 @@ impl Admin {
 
     /// Answers one request.
     pub(crate) fn answer(self: &Arc<Self>, request: http::Request<Body>) -> Answer {
+        let is_shown_to_people = matches!(request.uri().path(), "/console.json" | "/loglevel");
+        if is_shown_to_people && log_level::is_for_a_public_name(request.uri(), request.headers()) {
+            let problem = Problem::of(&kinds::FORBIDDEN).with_detail(
+                "ask by an address, `localhost`, or a name that nobody else can own: one \
+                 without dots, or below `.internal` or `.local`",
+            );
+            return now(render_problem(&problem, &RequestId::fresh()));
+        }
         let log = self.log.as_ref().filter(|_| request.uri().path() == "/loglevel");
         match (log, request.method()) {
             (Some(log), &Method::POST) => {

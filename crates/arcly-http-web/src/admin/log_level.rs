@@ -64,16 +64,33 @@ async fn try_change(control: &dyn LogControl, request: http::Request<Body>) -> R
     Ok(())
 }
 
+/// Whether a request is for a name that somebody in the internet may own and let point
+/// here, which makes what is shown readable to that one's pages (DNS rebinding).
+pub(super) fn is_for_a_public_name(uri: &Uri, headers: &HeaderMap) -> bool {
+    const PRIVATE: [&str; 3] = [".localhost", ".local", ".internal"];
+    let Some(host) = host_of(uri, headers) else { return false };
+    let Ok(authority) = host.parse::<http::uri::Authority>() else { return true };
+    let host = authority.host().trim_matches(['[', ']']).trim_end_matches('.');
+    let host = host.to_ascii_lowercase();
+    host.contains('.')
+        && host.parse::<std::net::IpAddr>().is_err()
+        && !PRIVATE.iter().any(|end| host.ends_with(end))
+}
+
+fn host_of<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
+    match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(HOST).and_then(|host| host.to_str().ok()),
+    }
+}
+
 /// Refuses what a page made a browser send, unless it is a page of this listener, by
 /// its address. A name does not do: whoever owns one can let it point here, and has a
 /// page of "this" origin.
 fn refuse_pages(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let all = |name: HeaderName| headers.get_all(name).iter();
     let is_browser = headers.contains_key(ORIGIN) || headers.contains_key(FETCH_SITE);
-    let host = match uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => headers.get(HOST).and_then(|host| host.to_str().ok()),
-    };
+    let host = host_of(uri, headers);
     let is_own = |origin: &HeaderValue| {
         let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
         origin.is_some_and(|(_, origin)| host.is_some_and(|own| origin.eq_ignore_ascii_case(own)))

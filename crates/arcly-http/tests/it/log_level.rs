@@ -239,6 +239,24 @@ async fn operators_change_levels_and_pages_do_not() {
         let get = format!("GET /loglevel HTTP/1.1\r\nhost: {own}");
         let (status, shown) = send(addr, &get, "").await;
         assert!(status == 200 && shown.contains("/a/{id}"), "{shown}");
+        // Whoever owns a name may let it point here, and read what is shown under it.
+        for (host, expected) in [
+            ("evil.example", 403),
+            ("127.0.0.1.evil.example:3001", 403),
+            ("localhost.evil.example.", 403),
+            ("localhost:3001", 200),
+            ("[::1]:3001", 200),
+            ("my-app:3001", 200),
+            ("my-app.shop.svc.cluster.local", 200),
+        ] {
+            for path in ["/loglevel", "/console.json"] {
+                let get = format!("GET {path} HTTP/1.1\r\nhost: {host}");
+                let (status, shown) = send(addr, &get, "").await;
+                // Nothing is launched here, so that there is no console yet.
+                let expected = if path == "/loglevel" || expected == 403 { expected } else { 503 };
+                assert_eq!(status, expected, "{host} {path}: {shown}");
+            }
+        }
 
         for (body, status) in [
             (r#"{"filter": "info,shop=debug", "seconds": 60}"#, 200),
