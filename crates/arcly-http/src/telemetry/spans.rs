@@ -129,19 +129,28 @@ where
             let trace = trace.child();
             let mut span = recorder.begin(&trace, SpanKind::Internal)?;
             span.name(own.metadata().name());
-            attributes.record(&mut Values(&mut span));
+            attributes.record(&mut Values(|name, value| span.note(name, value)));
             Some(Within { trace, recorder, span, around })
         });
         own.extensions_mut().insert(within);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        change(id, &context, |within| values.record(&mut Values(&mut within.span)));
+        if is_within(id, &context) {
+            let mut noted = vec![];
+            values.record(&mut Values(|name, value| noted.push((name, value))));
+            change(id, &context, |within| {
+                noted.into_iter().for_each(|(name, value)| within.span.note(name, value));
+            });
+        }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if let Some(id) = context.event_span(event).map(|span| span.id()) {
-            change(&id, &context, |within| within.span.fail(message(event)));
+        if let Some(id) = context.event_span(event).map(|span| span.id())
+            && is_within(&id, &context)
+        {
+            let message = message(event);
+            change(&id, &context, |within| within.span.fail(message));
         }
     }
 
@@ -173,6 +182,16 @@ fn mark(recorder: &Recorder, span_id: Option<[u8; 8]>) {
     });
 }
 
+fn is_within<S>(id: &Id, context: &Context<'_, S>) -> bool
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let span = context.span(id);
+    span.is_some_and(|span| span.extensions().get::<Option<Within>>().is_some_and(Option::is_some))
+}
+
+/// Nothing of the application runs in `change`: the span is locked, and values that log
+/// while they are written would wait for themselves.
 fn change<S>(id: &Id, context: &Context<'_, S>, change: impl FnOnce(&mut Within))
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -184,16 +203,16 @@ where
     }
 }
 
-/// Fields as values of a span.
-struct Values<'s>(&'s mut OpenSpan);
+/// Gives fields on as values of a span.
+struct Values<F>(F);
 
-impl Values<'_> {
+impl<F: FnMut(&'static str, SpanValue)> Values<F> {
     fn note(&mut self, field: &Field, value: impl Into<SpanValue>) {
-        self.0.note(field.name(), value);
+        (self.0)(field.name(), value.into());
     }
 }
 
-impl Visit for Values<'_> {
+impl<F: FnMut(&'static str, SpanValue)> Visit for Values<F> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.note(field, value);
     }

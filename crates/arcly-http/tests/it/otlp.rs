@@ -164,12 +164,37 @@ impl ShopEndpoints {
     }
 }
 
+/// Logs while it is written.
+struct Loud;
+
+impl std::fmt::Debug for Loud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        tracing::error!("inside");
+        f.write_str("loud")
+    }
+}
+
+#[derive(Injectable)]
+struct LoudEndpoints;
+
+#[controller("/loud")]
+impl LoudEndpoints {
+    #[get("/")]
+    #[public]
+    fn loud(&self) -> &'static str {
+        let span = tracing::info_span!("loud", value = tracing::field::Empty);
+        span.record("value", tracing::field::debug(Loud));
+        span.in_scope(|| tracing::error!("{:?}", Loud));
+        "done"
+    }
+}
+
 #[module(
     root,
     imports(HttpClientModule),
     prefix = "/shop",
     providers(ShopConfig, Shop),
-    controllers(ShopEndpoints)
+    controllers(ShopEndpoints, LoudEndpoints)
 )]
 struct ShopModule;
 
@@ -344,6 +369,29 @@ async fn what_went_wrong_is_a_failure_and_too_many_spans_are_left_out() {
     let metrics = app.metrics().encode();
     assert!(metrics.contains("otlp_spans_dropped_total{reason=\"many\"} 200"), "{metrics}");
     assert!(metrics.contains("otlp_spans_exported_total 1004"), "{metrics}");
+}
+
+/// Only the subscriber of the process is asked again while it is being asked.
+#[test]
+fn a_value_that_logs_while_it_is_written_holds_up_nobody() {
+    let _ = tracing::dispatcher::set_global_default(Sink::default().subscriber());
+    let (sender, done) = std::sync::mpsc::channel();
+    // A thread that is held up is left behind.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let collector = Collector::start().await;
+            let app = launch(&all(&collector.url()), &collector.url()).await;
+            assert_eq!(get(&app, "/shop/loud", &[]).await, 200);
+            app.shutdown().await;
+            let _ = sender.send(collector.spans());
+        });
+    });
+    let spans = done.recv_timeout(Duration::from_secs(10)).expect("the request is answered");
+    let loud = named(&spans, "loud");
+    assert_eq!(text(loud, "value"), "loud");
+    // What failed first is why.
+    assert_eq!(loud.status.as_ref().unwrap().message, "inside");
 }
 
 #[tokio::test]
