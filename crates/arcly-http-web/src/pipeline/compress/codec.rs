@@ -175,8 +175,8 @@ pub(super) struct Compressed {
     trailers: Option<Frame<Bytes>>,
     /// Something is in the encoder that the client has not.
     is_behind: bool,
-    /// A turn has been used.
-    has_worked: bool,
+    /// How much of its turn has been used, in bytes.
+    worked: usize,
     copy: Option<Copied>,
 }
 
@@ -189,7 +189,7 @@ impl Compressed {
             rest: Bytes::new(),
             trailers: None,
             is_behind: false,
-            has_worked: false,
+            worked: 0,
             copy,
         }
     }
@@ -226,7 +226,8 @@ impl Compressed {
                 }
                 continue;
             }
-            if std::mem::take(&mut self.has_worked) {
+            if self.worked >= TURN_MAX {
+                self.worked = 0;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -237,7 +238,7 @@ impl Compressed {
             let turn = self.rest.split_to(self.rest.len().min(TURN_MAX));
             encoder.write(&turn)?;
             self.is_behind = true;
-            self.has_worked = turn.len() == TURN_MAX;
+            self.worked += turn.len();
             if encoder.output().len() >= SENT_MIN {
                 let sent = std::mem::take(encoder.output());
                 return Poll::Ready(Some(Ok(self.sent(sent))));

@@ -70,6 +70,27 @@ async fn large_bodies_are_compressed_in_turns() {
     }
 }
 
+/// Pieces that become nearly nothing are not sent for long, and each is less than a turn.
+#[tokio::test]
+async fn a_stream_that_is_always_there_is_compressed_in_turns() {
+    for coding in Coding::ALL {
+        let given = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = std::sync::Arc::clone(&given);
+        let pieces = futures_util::stream::repeat_with(move || {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, BoxError>(Bytes::from_static(&[b'x'; TURN_MAX / 2]))
+        });
+        let mut body = Compressed::new(Body::from_stream(pieces.take(400)), coding, None);
+        let mut cx = Context::from_waker(futures_util::task::noop_waker_ref());
+        for _ in 0..10 {
+            let before = given.load(std::sync::atomic::Ordering::Relaxed);
+            let _ = Pin::new(&mut body).poll_frame(&mut cx);
+            let pieces = given.load(std::sync::atomic::Ordering::Relaxed) - before;
+            assert!(pieces <= 3, "{coding:?}: {pieces} at once");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_a_stream_has_sent_can_be_read_while_it_waits() {
     for coding in Coding::ALL {
