@@ -29,7 +29,7 @@ use declared::{Common, Declared, Fault};
 use crate::argument::{BindError, Binder};
 use crate::context::Seen;
 use crate::describe::{Recorder, RouteLine};
-use crate::docs::Docs;
+use crate::docs::{Docs, Document};
 use crate::limit::Admission;
 use crate::pipeline::{ByMethod, Cors, Runtime, begin};
 use crate::plugin::{self, PluginMeta};
@@ -470,7 +470,8 @@ impl App {
                 stages.filters.iter().map(|(bind, _)| bind(&binder)).collect::<Result<_, _>>();
             bound.map_err(|source| AppError::Bind { route: "of the root module".into(), source })?
         };
-        let openapi = contract.to_openapi();
+        let openapi: Arc<Document> =
+            Arc::new(Document::new(Box::new(move || contract.to_openapi())));
         if let Some(tracing) = &self.config.tracing {
             container.tasks().trace(tracing);
         }
@@ -501,7 +502,7 @@ impl App {
         Ok(Launched {
             runtime,
             container: container.clone(),
-            openapi: Arc::new(openapi),
+            openapi,
             recorder,
             root: self.root,
             operations: operations.into(),
@@ -531,7 +532,7 @@ static NOWHERE: RouteFact = RouteFact {
 pub struct Launched {
     pub(crate) runtime: Arc<Runtime>,
     container: FrozenDiContainer,
-    openapi: Arc<serde_json::Value>,
+    openapi: Arc<Document>,
     recorder: Option<Recorder>,
     root: &'static ModuleMeta,
     operations: Arc<[(RouteLine, Arc<OperationMetrics>)]>,

@@ -1,10 +1,13 @@
 //! `/openapi.json` and `/docs`: offline, under a strict content security policy.
 
+use std::sync::{Arc, LazyLock, OnceLock};
+
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
 };
 use http::{HeaderName, Method, StatusCode};
+use serde_json::Value;
 
 use crate::{Body, Head, Response};
 
@@ -13,20 +16,29 @@ use crate::{Body, Head, Response};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The document, written once at launch, and the pages that show it.
+/// The document, written when somebody asks for it first: most starts of a server serve
+/// nobody who does.
+pub(crate) type Document = LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>;
+
+/// The document as text, and the pages that show it.
 pub(crate) struct Docs {
-    openapi: Bytes,
+    openapi: Arc<Document>,
+    text: OnceLock<Bytes>,
 }
 
 impl Docs {
-    pub(crate) fn new(openapi: &serde_json::Value) -> Self {
-        Self { openapi: openapi.to_string().into() }
+    pub(crate) fn new(openapi: &Arc<Document>) -> Self {
+        Self { openapi: Arc::clone(openapi), text: OnceLock::new() }
+    }
+
+    fn text(&self) -> Bytes {
+        self.text.get_or_init(|| (**self.openapi).to_string().into()).clone()
     }
 
     /// Answers, if the path is one of the documentation.
     pub(crate) fn find(&self, head: &Head) -> Option<Response> {
         let (body, media_type, is_packed): (Bytes, &'static str, bool) = match head.uri().path() {
-            "/openapi.json" => (self.openapi.clone(), "application/json", false),
+            "/openapi.json" => (self.text(), "application/json", false),
             "/docs" | "/docs/" => (
                 Bytes::from_static(include_bytes!("../assets/docs.html")),
                 "text/html; charset=utf-8",
