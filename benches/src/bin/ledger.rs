@@ -27,7 +27,7 @@ const BOUNDS: [Bound; 4] = [
     Bound { asked: ASKED[0], ratio: 1.00, allocations: 6.0 },
     Bound { asked: ASKED[1], ratio: 0.95, allocations: 8.0 },
     Bound { asked: ASKED[2], ratio: 0.90, allocations: 8.0 },
-    Bound { asked: ASKED[3], ratio: 1.01, allocations: 20.0 },
+    Bound { asked: ASKED[3], ratio: 1.03, allocations: 20.0 },
 ];
 
 /// An injected argument: a clone of an `Arc` and no more. More would mean that the
