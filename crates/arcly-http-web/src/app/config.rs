@@ -49,7 +49,9 @@ pub struct LaunchConfig {
     /// `x-content-type-options: nosniff` and `content-security-policy:
     /// frame-ancestors 'none'`.
     pub security_headers: Vec<(HeaderName, HeaderValue)>,
-    /// How long a connection may be idle between requests. Default 60 s.
+    /// How long a connection may be idle between requests. A proxy that keeps its
+    /// connections for longer meets closed ones: set it above the proxy's own limit.
+    /// Default 10 s.
     pub keep_alive: Duration,
     /// How long an operation may take from the head of the request to the head of
     /// the response, unless it says otherwise (`deadline = "5s"` on a route, a
@@ -121,7 +123,7 @@ impl Default for LaunchConfig {
                 (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
                 (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
             ],
-            keep_alive: Duration::from_secs(60),
+            keep_alive: Duration::from_secs(10),
             deadline: Some(Duration::from_secs(30)),
             in_flight_max: Some(16_384),
             adaptive: Some(AdaptiveLimit::default()),
