@@ -64,6 +64,8 @@ impl Controller {
 struct AppModule;
 
 fn configure(config: &mut LaunchConfig) {
+    // It is watched as ever; valgrind makes all work late.
+    config.delay_max = Some(Duration::from_secs(5));
     for argument in std::env::args().skip(2) {
         match argument.split_once('=') {
             Some(("keep-alive", seconds)) => {
@@ -73,6 +75,7 @@ fn configure(config: &mut LaunchConfig) {
                 config.deadline = None;
                 config.in_flight_max = None;
                 config.adaptive = None;
+                config.delay_max = None;
                 config.security_headers.clear();
                 config.csrf = false;
                 config.docs = false;

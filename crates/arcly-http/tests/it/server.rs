@@ -71,7 +71,9 @@ pub(crate) struct Server {
 }
 
 pub(crate) async fn start(configure: impl FnOnce(&mut LaunchConfig)) -> Server {
-    let launched = App::new::<ServerModule>().configure(configure).launch().await.unwrap();
+    // A machine that runs many tests is late by itself.
+    let app = App::new::<ServerModule>().configure(|config| config.delay_max = None);
+    let launched = app.configure(configure).launch().await.unwrap();
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.address().unwrap();
     let gate = launched.container().get::<Gate>().unwrap();
