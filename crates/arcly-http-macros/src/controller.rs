@@ -1,9 +1,9 @@
 //! `#[controller(..)]`: methods that answer HTTP requests.
 
 mod cache;
-mod expand;
-mod parse;
-mod validate;
+pub(crate) mod expand;
+pub(crate) mod parse;
+pub(crate) mod validate;
 
 use proc_macro2::TokenStream;
 

@@ -9,6 +9,7 @@ use proc_macro::TokenStream;
 
 mod controller;
 mod derive;
+mod gateway;
 mod launch;
 mod module;
 mod provider;
@@ -306,6 +307,103 @@ pub fn controller(args: TokenStream, item: TokenStream) -> TokenStream {
     support::attribute_or_default(args, item, controller::expand)
 }
 
+/// Makes the methods of an `impl` block answer what sockets send.
+///
+/// ```
+/// # use arcly_http::prelude::*;
+/// # use arcly_http::realtime::RealtimeModule;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Watch { tag: String }
+///
+/// #[derive(Serialize, JsonSchema, ServerEvent)]
+/// #[server_event("article.published")]
+/// struct ArticlePublished { slug: String }
+///
+/// #[derive(Room)]
+/// #[room(gateway = LiveGateway, public)]
+/// struct Tag(String);
+///
+/// #[derive(Injectable)]
+/// struct LiveGateway;
+///
+/// #[gateway("/live", emits(ArticlePublished))]
+/// impl LiveGateway {
+///     /// Opens a socket.
+///     #[on_connect]
+///     #[public]
+///     async fn connect(&self) {}
+///
+///     /// Tells of every article with a tag.
+///     #[subscribe("tag.watch")]
+///     #[public]
+///     async fn watch(&self, client: &WsClient, watch: Json<Watch>) -> Result<(), Problem> {
+///         client.join(&Tag(watch.0.tag))?;
+///         Ok(())
+///     }
+/// }
+///
+/// #[derive(Injectable)]
+/// struct Articles { hub: Inject<Hub> }
+///
+/// impl Articles {
+///     fn published(&self, slug: &str, tag: &str) -> Result<(), Problem> {
+///         self.hub.to(&Tag(tag.into())).emit(&ArticlePublished { slug: slug.into() })
+///     }
+/// }
+///
+/// #[module(root, imports(RealtimeModule), providers(Articles), gateways(LiveGateway))]
+/// struct AppModule;
+/// ```
+///
+/// A client sends `{"event": "tag.watch", "data": {"tag": "rust"}, "id": 1}` and is answered
+/// `{"id": 1, "data": null}`, or `{"id": 1, "error": {..}}` with a problem document; without
+/// an `id` it is not answered. It is sent `{"event": "article.published", "data": {..}}`.
+///
+/// - `#[on_connect]`: runs before the socket is open, under the access rule of the
+///   handshake; an error refuses it by its status. Its arguments are those of a `GET`.
+/// - `#[subscribe("event")]`: takes an event. Arguments, replies, access rules and errors are
+///   those of a route: `Json<..>` is the data of the message, `Caller`, `Header` and the
+///   like are those of the handshake, `client: &WsClient` is the socket. Messages of a
+///   socket are handled one after the other; `unordered` lets those of an event run beside
+///   others. `guards(..)`, `interceptors(..)`, `filters(..)`, `deadline`, `rate_limit(..)`
+///   and `rate_cost` stand behind the name.
+/// - `#[on_disconnect]`: `async fn gone(&self, client: &WsClient)`, once for each socket that
+///   was let in, however it ended.
+/// - `emits(..)`: the types of the events that it sends.
+/// - `codec = raw`: messages have no envelope; one method, `#[message]`, takes a `WsMessage`.
+/// - `tuning = function`: changes limits, `fn function(mut tuning: WsTuning) -> WsTuning`.
+/// - What `#[controller]` takes as well: `tags`, `host`, `version`, `elsewhere`, and the
+///   stages, which hold for the handshake and, but for layers and what is of HTTP alone,
+///   for every message.
+///
+/// A page of another origin cannot open a socket, unless `cors` allows its origin or
+/// `csrf = false`. A module lists the gateway in `gateways(..)`; the graph needs
+/// `RealtimeModule`.
+#[proc_macro_attribute]
+pub fn gateway(args: TokenStream, item: TokenStream) -> TokenStream {
+    support::attribute_or_default(args, item, gateway::expand)
+}
+
+/// Makes a struct a room of a gateway; see [`macro@gateway`].
+///
+/// `#[room(gateway = LiveGateway, public)]`: whose sockets may be in it, and who may join:
+/// `public`, `authenticated` or `can(Article::Read)`. The fields, which are shown by
+/// `Display`, tell rooms of one kind apart. With `checked`, `AdmitsTo` decides as well.
+#[proc_macro_derive(Room, attributes(room))]
+pub fn derive_room(input: TokenStream) -> TokenStream {
+    support::derive(input, derive::room::expand)
+}
+
+/// Makes a struct an event that gateways send; see [`macro@gateway`].
+///
+/// `#[server_event("article.published")]` is its name for clients.
+#[proc_macro_derive(ServerEvent, attributes(server_event))]
+pub fn derive_server_event(input: TokenStream) -> TokenStream {
+    support::derive(input, derive::server_event::expand)
+}
+
 /// Proves the graph of a module and makes `main` launch it.
 ///
 /// On an empty `fn main() {}`; or on a function that takes
@@ -407,6 +505,14 @@ strays! {
     /// A route for any other method: `#[route("PURGE", "/{id}")]`; see
     /// [`macro@get`].
     route
+    /// Runs before a socket is open; see [`macro@gateway`].
+    on_connect
+    /// Runs when a socket is gone; see [`macro@gateway`].
+    on_disconnect
+    /// Takes an event of a socket: `#[subscribe("tag.watch")]`; see [`macro@gateway`].
+    subscribe
+    /// Takes the messages of a raw gateway; see [`macro@gateway`].
+    message
     /// Anybody may call the operation. `Option<Caller>` is who it is, if somebody.
     public
     /// Whoever proves who they are may call the operation. `Caller` is who it is;

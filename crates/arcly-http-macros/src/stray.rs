@@ -9,8 +9,12 @@ pub(crate) fn refuse(name: &str, _args: TokenStream, item: TokenStream) -> Token
         "guards" | "interceptors" | "filters" | "layers" => ", or below `#[controller(..)]`",
         _ => "",
     };
+    let block = match name {
+        "on_connect" | "on_disconnect" | "subscribe" | "message" => "gateway",
+        _ => "controller",
+    };
     let message = format!(
-        "`#[{name}]` has no effect here: it belongs on a method inside a `#[controller(..)]` impl block{or_below}"
+        "`#[{name}]` has no effect here: it belongs on a method inside a `#[{block}(..)]` impl block{or_below}"
     );
     let error = syn::Error::new(proc_macro2::Span::call_site(), message).to_compile_error();
     quote!(#item #error).into()

@@ -16,6 +16,7 @@ mod conform;
 mod form;
 mod request;
 mod response;
+mod socket;
 
 pub use app::{TestApp, TestAppBuilder};
 pub use arcly_http_core::time::ManualClock;
@@ -23,4 +24,5 @@ pub use capture::{Fields, LogLine, Logs, SpanLine, Spans};
 pub use form::TestForm;
 pub use request::TestRequest;
 pub use response::{TestCookie, TestResponse};
+pub use socket::TestSocket;
 pub use tracing::Level;

@@ -12,10 +12,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::instrument::WithSubscriber as _;
 
 use crate::capture::Capture;
-use crate::{TestForm, TestResponse};
+use crate::{TestForm, TestResponse, TestSocket};
 
 /// A request under construction; await [`TestRequest::send`].
 #[must_use = "a request does nothing before it is sent"]
@@ -140,6 +143,52 @@ impl TestRequest {
         let body = body.expect("the response body is complete").to_bytes();
         check_body(&launched, &parts, &body);
         TestResponse::new(parts.status, parts.headers, body, self.capture)
+    }
+}
+
+impl TestRequest {
+    /// Opens a socket at the path of a gateway: the request is its handshake, over a
+    /// connection in memory.
+    ///
+    /// ```
+    /// # use arcly_http_testing::TestApp;
+    /// # use serde_json::json;
+    /// async fn is_told(app: &TestApp) {
+    ///     let mut socket = app.get("/live").bearer("token").open_socket().await.unwrap();
+    ///     socket.ask("tag.watch", json!({ "tag": "rust" })).await.unwrap();
+    ///     app.post("/articles").json(&json!({ "tag": "rust" })).send().await;
+    ///     assert_eq!(socket.event("article.published").await["slug"], "one");
+    /// }
+    /// # let _ = is_told;
+    /// ```
+    ///
+    /// # Errors
+    /// The response of a handshake that is refused.
+    ///
+    /// # Panics
+    /// When the path is malformed, or the connection breaks off.
+    #[expect(clippy::panic, reason = "a test fails by panicking")]
+    pub async fn open_socket(self) -> Result<TestSocket, Box<TestResponse>> {
+        let question = if self.query.is_empty() { "" } else { "?" };
+        let target = format!("ws://localhost{}{question}{}", self.path, self.query);
+        let mut request = target.into_client_request().expect("the test's path is well formed");
+        request.headers_mut().extend(self.headers);
+        if !self.cookies.is_empty() {
+            let cookies = HeaderValue::try_from(self.cookies.join("; "));
+            request.headers_mut().append(COOKIE, cookies.expect("the test names a cookie"));
+        }
+        let (client, connection) = arcly_http_web::serve::connect_in_memory(&self.launched);
+        let connection = connection.with_subscriber(self.capture.dispatch());
+        let connection = AbortOnDropHandle::new(TaskTracker::new().spawn(connection));
+        match tokio_tungstenite::client_async(request, client).await {
+            Ok((stream, _)) => Ok(TestSocket::new(stream, connection)),
+            Err(Error::Http(response)) => {
+                let (parts, body) = response.into_parts();
+                let body = body.unwrap_or_default().into();
+                Err(Box::new(TestResponse::new(parts.status, parts.headers, body, self.capture)))
+            }
+            Err(error) => panic!("the handshake broke off: {error}"),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod config;
 mod declared;
+mod sockets;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -24,7 +25,8 @@ use arcly_http_core::time::{Clock, SystemClock};
 use tower::{Service, ServiceExt as _};
 
 pub use config::LaunchConfig;
-use declared::{Common, Declared, Fault};
+use declared::{Common, Declared, DeclaredEvent, Fault};
+pub use sockets::WsTuning;
 
 use crate::argument::{BindError, Binder};
 use crate::context::Seen;
@@ -303,7 +305,7 @@ impl App {
     pub fn routes(&self) -> Vec<RouteLine> {
         let versioning = &self.config.versioning;
         let mut lines: Vec<RouteLine> =
-            self.declared().iter().map(|declared| declared.line(versioning)).collect();
+            self.declared().iter().flat_map(|declared| declared.lines(versioning)).collect();
         lines.extend(self.mounts.iter().map(|mounted| RouteLine {
             method: "*".into(),
             path: format!("{}/*", mounted.prefix),
@@ -354,7 +356,23 @@ impl App {
             for &controller in module.controllers {
                 let Some(http) = ControllerHttp::of(controller) else { continue };
                 let name = controller.provider.key.to_string();
-                let of_controller = of_module.around(&http.stages.named("controller", &name));
+                let own = http.stages.named("controller", &name);
+                let of_controller = of_module.around(&own);
+                let mut events: Vec<_> = http
+                    .events
+                    .into_iter()
+                    .map(|mut event| {
+                        let stages = std::mem::take(&mut event.route.stages);
+                        let place = format!("{name}::{}", event.route.fact.handler);
+                        let inner = stages.named("operation", &place);
+                        DeclaredEvent {
+                            name: event.name,
+                            rated: own.around(&inner).settings.rated,
+                            stages: of_controller.around(&inner),
+                            route: event.route,
+                        }
+                    })
+                    .collect();
                 for mut route in http.routes {
                     let own = std::mem::take(&mut route.stages);
                     let place = format!("{name}::{}", route.fact.handler);
@@ -364,7 +382,16 @@ impl App {
                     } else {
                         format!("{}{}", self.root.prefix, module.prefix)
                     };
-                    declared.push(Declared { controller, route, stages, prefix });
+                    let events = std::mem::take(&mut events);
+                    let is_gateway = http.is_gateway;
+                    declared.push(Declared {
+                        controller,
+                        route,
+                        stages,
+                        prefix,
+                        is_gateway,
+                        events,
+                    });
                 }
             }
         }
@@ -424,6 +451,10 @@ impl App {
             store: OnceCell::new(),
             config: &self.config,
             shed: admission.of_operation.clone(),
+            deadlines_exceeded: metrics.counter(
+                "http_server_deadlines_exceeded",
+                "Requests whose operation was given up because its time was over",
+            ),
             rate_limited: metrics.counter(
                 "http_server_requests_rate_limited",
                 "Requests refused because a rate limit was used up",
@@ -464,7 +495,13 @@ impl App {
             table.mount(mounted);
         }
         let filters = {
-            let binder = Binder { container, fact: &NOWHERE };
+            let binder = Binder {
+                container,
+                fact: &NOWHERE,
+                config: &self.config,
+                events: &[],
+                is_of_gateway: false,
+            };
             let stages = ModuleHttp::of(self.root.transport).stages;
             let bound =
                 stages.filters.iter().map(|(bind, _)| bind(&binder)).collect::<Result<_, _>>();
@@ -488,10 +525,7 @@ impl App {
             csrf: self.config.csrf,
             compress: self.config.compress.with_certificates(self.config.client_certificates),
             compress_min: self.config.compress_min,
-            deadlines_exceeded: metrics.counter(
-                "http_server_deadlines_exceeded",
-                "Requests whose operation was given up because its time was over",
-            ),
+            deadlines_exceeded: common.deadlines_exceeded,
             admission,
             elsewhere: ByMethod::new(metrics.requests()),
             metrics,

@@ -32,6 +32,8 @@ pub use path::{Path, PathArgument, PathValue};
 pub use query::Query;
 pub use valid::{Valid, Validated};
 
+use crate::app::LaunchConfig;
+use crate::pipeline::message::Event;
 use crate::{Context, Head};
 
 /// A kind of handler argument that may take something from the graph.
@@ -166,6 +168,10 @@ pub enum BindError {
 pub struct Binder<'b> {
     pub(crate) container: &'b FrozenDiContainer,
     pub(crate) fact: &'static RouteFact,
+    pub(crate) config: &'b LaunchConfig,
+    /// Of a gateway: what its sockets may send.
+    pub(crate) events: &'b [Arc<Event>],
+    pub(crate) is_of_gateway: bool,
 }
 
 impl Binder<'_> {
@@ -195,6 +201,30 @@ impl Binder<'_> {
     #[must_use]
     pub fn scoped_plan(&self, key: &Key) -> Option<ScopedPlan> {
         self.container.scoped_plan(key)
+    }
+
+    /// The whole graph.
+    #[must_use]
+    pub fn container(&self) -> &FrozenDiContainer {
+        self.container
+    }
+
+    /// The settings of the application.
+    #[must_use]
+    pub fn config(&self) -> &LaunchConfig {
+        self.config
+    }
+
+    /// The events of the gateway whose handshake is being mounted; empty for other routes.
+    #[must_use]
+    pub fn events(&self) -> &[Arc<Event>] {
+        self.events
+    }
+
+    /// Whether the work that is bound belongs to a socket.
+    #[must_use]
+    pub fn is_of_gateway(&self) -> bool {
+        self.is_of_gateway
     }
 
     /// The route that is being mounted.

@@ -1,5 +1,6 @@
 //! One request on its way through the pipeline.
 
+use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use crate::Body;
 use crate::body::TooSlow;
 use crate::limit::{Gradient, Place};
+use crate::serve::Upgrade;
 
 /// Path parameters as positions in the path: no string is copied.
 #[derive(Debug, Clone, Copy, Default)]
@@ -264,6 +266,10 @@ pub struct Context {
     /// What the client is told of its rate limits.
     pub(crate) rates: String,
     pub(crate) scoped: Vec<(Key, Instance)>,
+    /// The socket that the work belongs to.
+    pub(crate) socket: Option<Arc<dyn Any + Send + Sync>>,
+    /// Whether the body is a binary message of it.
+    pub(crate) is_binary: bool,
 }
 
 impl std::fmt::Debug for Context {
@@ -276,6 +282,31 @@ impl Context {
     /// Takes the body. The second to ask gets an empty one.
     pub fn take_body(&mut self) -> Body {
         self.body.take().unwrap_or_default()
+    }
+
+    /// The socket that this work belongs to, if it does: what a gateway put there while
+    /// it opened.
+    #[must_use]
+    pub fn socket<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.socket.as_ref().and_then(|socket| Arc::clone(socket).downcast().ok())
+    }
+
+    /// Says which socket the work belongs to.
+    pub fn set_socket(&mut self, socket: Arc<dyn Any + Send + Sync>) {
+        self.socket = Some(socket);
+    }
+
+    /// Whether this is a message of a socket that came as binary.
+    #[must_use]
+    pub fn is_binary(&self) -> bool {
+        self.is_binary
+    }
+
+    /// The connection itself, for a protocol that takes it over once this request is
+    /// answered with 101. `None` where the connection cannot be had, and for the second
+    /// to ask.
+    pub fn take_upgrade(&mut self) -> Option<Upgrade> {
+        self.head.extensions.remove().map(Upgrade::new)
     }
 
     /// The most bytes that the body may have.

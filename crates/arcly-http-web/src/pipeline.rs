@@ -23,6 +23,7 @@ mod cors;
 mod cross_site;
 mod identify;
 mod layered;
+pub mod message;
 mod render;
 pub mod security_headers;
 mod traced;
@@ -194,6 +195,8 @@ pub(crate) fn begin(
         place: None,
         rates: String::new(),
         scoped: vec![],
+        socket: None,
+        is_binary: false,
     };
     let preflight = if context.head.method == Method::OPTIONS {
         cors::preflight(runtime, &mut context.head)

@@ -59,13 +59,32 @@ pub struct HttpRoute {
 pub struct ControllerHttp {
     pub(crate) stages: Stages,
     pub(crate) routes: Vec<HttpRoute>,
+    /// Of a gateway: the events that it takes.
+    pub(crate) events: Vec<EventRoute>,
+    pub(crate) is_gateway: bool,
+}
+
+/// An event that a gateway takes. Its fact has the method `SUBSCRIBE`, and the path of the
+/// gateway with the event behind `#`.
+#[derive(Debug)]
+pub struct EventRoute {
+    /// As clients name it.
+    pub name: &'static str,
+    /// Described and mounted like a route.
+    pub route: HttpRoute,
 }
 
 impl ControllerHttp {
     /// Its stages and routes.
     #[must_use]
     pub fn new(stages: Stages, routes: Vec<HttpRoute>) -> Self {
-        Self { stages, routes }
+        Self { stages, routes, events: vec![], is_gateway: false }
+    }
+
+    /// A gateway: the route that opens its sockets, and the events that they may send.
+    #[must_use]
+    pub fn gateway(stages: Stages, handshake: HttpRoute, events: Vec<EventRoute>) -> Self {
+        Self { stages, routes: vec![handshake], events, is_gateway: true }
     }
 
     pub(crate) fn of(meta: &ControllerMeta) -> Option<Self> {

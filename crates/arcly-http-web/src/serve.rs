@@ -9,6 +9,7 @@ mod meter;
 mod owner;
 mod proxy;
 mod tls;
+mod upgrade;
 mod watchdog;
 
 use std::future::{Future, Pending};
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use tokio::io::DuplexStream;
 
 use connection::{Accepted, Target};
 use limit::Places;
@@ -29,6 +31,7 @@ use owner::Owner;
 pub use proxy::Network;
 pub(crate) use proxy::client_address;
 pub use tls::{Tls, TlsError, TlsFiles};
+pub use upgrade::{Socket, Upgrade};
 use watchdog::Limits;
 pub(crate) use watchdog::RATE_MIN;
 
@@ -75,6 +78,22 @@ pub async fn serve(
     run(&Target::App(Arc::clone(&app.runtime)), &app.config, listeners, stopping).await
 }
 
+/// A connection of a client in the same process, for tests: the client's end, and the
+/// work that answers it. It ends when either end is dropped.
+pub fn connect_in_memory(
+    app: &Launched,
+) -> (DuplexStream, impl Future<Output = ()> + Send + use<>) {
+    let (client, server) = tokio::io::duplex(64 << 10);
+    let accepted = Accepted {
+        socket: Transport::Memory(server),
+        peer: None,
+        tls: None,
+        reads_proxy_header: false,
+    };
+    let target = Target::App(Arc::clone(&app.runtime));
+    (client, connection::serve(accepted, target, Owner::new(), Limits::of(&app.config)))
+}
+
 /// Serves probes, metrics and the console until `stop` resolves.
 pub async fn serve_admin(
     admin: &Arc<Admin>,
@@ -100,12 +119,7 @@ async fn run(
     stopping: Stopping<impl Future<Output = ()>, impl Future<Output = ()>>,
 ) -> Drained {
     let owner = Owner::new();
-    let limits = Limits {
-        header: config.header_timeout,
-        body: config.body_timeout,
-        keep_alive: config.keep_alive,
-        write: config.write_timeout,
-    };
+    let limits = Limits::of(config);
     let places = Places::new(config.connections_max, config.address_connections_max);
     let doors: Vec<Door<'_>> = listeners
         .iter()

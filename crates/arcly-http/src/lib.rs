@@ -9,6 +9,8 @@ pub mod client;
 mod command;
 mod launch;
 mod logging;
+#[cfg(feature = "realtime")]
+pub mod realtime;
 pub mod telemetry;
 
 pub use arcly_http_core::access::{self, Access};
@@ -21,6 +23,10 @@ pub use arcly_http_macros::{
     Action, Config, Injectable, Input, Problem, Qualifier, Token, authenticated, can, controller,
     delete, filters, get, guards, head, injectable, interceptors, layers, main, module, options,
     patch, post, provider, public, put, route, trace,
+};
+#[cfg(feature = "realtime")]
+pub use arcly_http_macros::{
+    Room, ServerEvent, gateway, message, on_connect, on_disconnect, subscribe,
 };
 pub use arcly_http_security as security;
 pub use arcly_http_web as web;
@@ -52,6 +58,12 @@ pub mod prelude {
         controller, delete, filters, get, guards, injectable, interceptors, layers, module,
         options, patch, post, provider, public, put, route,
     };
+    #[cfg(feature = "realtime")]
+    pub use arcly_http_macros::{
+        Room, ServerEvent, gateway, message, on_connect, on_disconnect, subscribe,
+    };
+    #[cfg(feature = "realtime")]
+    pub use arcly_http_realtime::{Hub, WsClient, WsMessage};
 }
 
 /// What generated code names. Not part of the API: it may change in any
@@ -67,12 +79,17 @@ pub mod __rt {
         Token, Unqualified, WithHooks, proof, shared,
     };
     pub use arcly_http_core::{config, problem, validate};
+    #[cfg(feature = "realtime")]
+    pub use arcly_http_realtime::{
+        AdmitsTo, Codec, Emits, GATEWAY_NEEDS, Gateway, GatewaySpec, OnDisconnect, Room,
+        ServerEvent, WsClient, describe_handshake, gateway_endpoint,
+    };
     pub use arcly_http_web::argument::asks::{self, Elsewhere};
     pub use arcly_http_web::cache::{Cache, CachePer};
     pub use arcly_http_web::limit::{Per, RateLimit};
     pub use arcly_http_web::{
-        App, Argument, Binder, Called, Compress, Context, Controller, ControllerHttp, HttpRoute,
-        ModuleHttp, PathArgument, PathValue, Reply, Stages, build_url, endpoint_of,
+        App, Argument, Binder, Called, Compress, Context, Controller, ControllerHttp, EventRoute,
+        HttpRoute, ModuleHttp, PathArgument, PathValue, Reply, Stages, build_url, endpoint_of,
     };
     pub use {schemars, serde_json};
 

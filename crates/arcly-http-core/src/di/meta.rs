@@ -171,6 +171,18 @@ pub struct RouteFact {
     pub needs: &'static [Needs],
 }
 
+impl RouteFact {
+    /// The method of events: what a socket sends to a gateway. Their path is that of the
+    /// gateway with the event behind `#`, and its parameters need not be read.
+    pub const EVENT: &'static str = "SUBSCRIBE";
+
+    /// Whether it is an event of a gateway.
+    #[must_use]
+    pub const fn is_event(&self) -> bool {
+        super::key::str_eq(self.method, Self::EVENT)
+    }
+}
+
 /// Which hosts a route answers.
 #[derive(Debug, Clone, Copy)]
 pub enum Host {

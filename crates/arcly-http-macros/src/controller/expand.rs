@@ -27,7 +27,7 @@ pub(super) fn emit(
     let first = routes.iter().position(|route| route.cfgs.is_empty());
     let facts = routes.iter().enumerate().map(|(index, route)| {
         let (cfgs, name) = (&route.cfgs, fact_name(index));
-        let fact = fact(args, index, route, first.is_none_or(|first| first == index));
+        let fact = fact(args, index, route, first.is_none_or(|first| first == index), None);
         quote!(#(#cfgs)* const #name: #rt::RouteFact = #fact;)
     });
     let fact_names = routes.iter().enumerate().map(|(index, route)| {
@@ -58,7 +58,8 @@ pub(super) fn emit(
     let stage_list = stages(&args.common.stages);
     let asks = asks(routes);
     let unasked_rules = unasked_rules(routes);
-    let listed = (!args.elsewhere).then(|| listed(controller));
+    let listed =
+        (!args.elsewhere).then(|| listed(controller, "controller", "controllers", "has no routes"));
     let cacheable = cache::assertions(routes);
     quote! {
         #item
@@ -95,11 +96,16 @@ pub(super) fn emit(
 
 /// A constant that modules use where they list the controller (see `module::expand`).
 /// The compiler says so where nobody does: it would have no routes.
-fn listed(controller: &syn::Type) -> TokenStream {
+pub(crate) fn listed(
+    controller: &syn::Type,
+    kind: &str,
+    section: &str,
+    effect: &str,
+) -> TokenStream {
     let span = controller.span();
-    let reason = "no module lists this controller, so it has no routes: add it to \
-                  `controllers(..)` of a module (`providers(..)` would not do), or write \
-                  `#[controller(\"..\", elsewhere)]` if only other crates list it";
+    let reason = format!(
+        "no module lists this {kind}, so it {effect}: add it to `{section}(..)` of a module (`providers(..)` would not do), or write `#[{kind}(\"..\", elsewhere)]` if only other crates list it"
+    );
     // As if the user had written it: of what macros write, the compiler says no such thing.
     let constant = quote_spanned!(span=> pub(crate) const LISTED_IN_A_MODULE: () = (););
     quote! {
@@ -113,7 +119,7 @@ fn listed(controller: &syn::Type) -> TokenStream {
 
 /// What arguments and access rules ask of the types in them, each by itself; see
 /// `arcly_http_web::argument::asks`.
-fn asks(routes: &[Route]) -> TokenStream {
+pub(crate) fn asks(routes: &[Route]) -> TokenStream {
     let asks: Vec<_> = routes.iter().flat_map(asks_of).collect();
     if asks.is_empty() {
         return TokenStream::new();
@@ -173,7 +179,7 @@ fn asks_of(route: &Route) -> Vec<TokenStream> {
 }
 
 /// Rules that nobody asks for: an input type with rules is taken without `Valid`.
-fn unasked_rules(routes: &[Route]) -> TokenStream {
+pub(crate) fn unasked_rules(routes: &[Route]) -> TokenStream {
     let mut checks = vec![];
     for route in routes {
         for argument in &route.arguments {
@@ -244,11 +250,17 @@ fn text(value: Option<&LitStr>) -> String {
     value.map(LitStr::value).unwrap_or_default()
 }
 
-fn fact_name(index: usize) -> syn::Ident {
+pub(crate) fn fact_name(index: usize) -> syn::Ident {
     format_ident!("ROUTE_{index}")
 }
 
-fn fact(args: &Args, index: usize, route: &Route, has_stages: bool) -> TokenStream {
+pub(crate) fn fact(
+    args: &Args,
+    index: usize,
+    route: &Route,
+    has_stages: bool,
+    more_needs: Option<TokenStream>,
+) -> TokenStream {
     let rt = rt();
     let method = &route.method;
     let path = full_path(args, route);
@@ -297,19 +309,20 @@ fn fact(args: &Args, index: usize, route: &Route, has_stages: bool) -> TokenStre
             place: #rt::Place { file: file!(), line: #line },
             access: #access,
             path_args: &[#(#path_args),*],
-            needs: &[#rule #(#needs,)* #(#stages,)*],
+            needs: &[#rule #more_needs #(#needs,)* #(#stages,)*],
         }
     }
 }
 
-fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) -> TokenStream {
+pub(crate) fn http_route(
+    args: &Args,
+    controller: &syn::Type,
+    index: usize,
+    route: &Route,
+) -> TokenStream {
     let rt = rt();
     let endpoint = endpoint(controller, index, route);
-    let describe =
-        route.arguments.iter().zip(argument_types(index, route)).map(|(argument, ty)| {
-            let (name, operation) = (&argument.name, format_ident!("operation"));
-            quote_spanned!(ty.span()=> <#ty as #rt::Argument>::describe(#name, #operation);)
-        });
+    let describe = describe_arguments(index, route);
     let (summary, description) = (&route.summary, &route.description);
     let operation_id = text(route.args.operation_id.as_ref());
     let tags =
@@ -350,7 +363,29 @@ fn http_route(args: &Args, controller: &syn::Type, index: usize, route: &Route) 
     }
 }
 
-fn endpoint(controller: &syn::Type, index: usize, route: &Route) -> TokenStream {
+/// What the arguments say in the document.
+pub(crate) fn describe_arguments(index: usize, route: &Route) -> Vec<TokenStream> {
+    let rt = rt();
+    let describe = route.arguments.iter().zip(argument_types(index, route));
+    let describe = describe.map(|(argument, ty)| {
+        let (name, operation) = (&argument.name, format_ident!("operation"));
+        quote_spanned!(ty.span()=> <#ty as #rt::Argument>::describe(#name, #operation);)
+    });
+    describe.collect()
+}
+
+/// The `E` of `Result<T, E>`.
+pub(crate) fn error_of(reply: &syn::Type) -> Option<&syn::Type> {
+    let syn::Type::Path(path) = reply else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.iter().nth(1)? {
+        syn::GenericArgument::Type(error) => Some(error),
+        _ => None,
+    }
+}
+
+pub(crate) fn endpoint(controller: &syn::Type, index: usize, route: &Route) -> TokenStream {
     let rt = rt();
     let handler = &route.handler;
     let names: Vec<_> = (0..route.arguments.len()).map(|index| format_ident!("a{index}")).collect();
@@ -422,7 +457,7 @@ fn endpoint(controller: &syn::Type, index: usize, route: &Route) -> TokenStream 
 /// The names under which the rest of the expansion knows the types of arguments:
 /// each is one token, which stands where the user's type stands. What is wrong
 /// with a type is then wrong at one place only, and so it is reported once.
-fn argument_types(index: usize, route: &Route) -> impl Iterator<Item = syn::Ident> {
+pub(crate) fn argument_types(index: usize, route: &Route) -> impl Iterator<Item = syn::Ident> {
     route.arguments.iter().enumerate().map(move |(number, argument)| {
         let span = match &argument.ty {
             syn::Type::Path(path) => path.path.segments.last().map(|last| last.ident.span()),

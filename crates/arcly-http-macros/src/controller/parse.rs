@@ -292,13 +292,14 @@ pub(crate) fn routes(_args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> 
     let mut routes = vec![];
     for item in &mut item.items {
         if let ImplItem::Fn(function) = item {
-            routes.extend(route(function, errors));
+            routes.extend(routes_of(function, errors));
         }
     }
     routes
 }
 
-fn route(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
+/// The route of one method, if it is one.
+pub(crate) fn routes_of(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
     let mut found: Vec<(syn::Ident, String, RouteArgs)> = vec![];
     let mut rules = vec![];
     let mut stages = Stages::default();

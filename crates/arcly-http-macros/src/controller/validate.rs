@@ -56,7 +56,7 @@ pub(super) fn parameters(path: &str) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-pub(super) fn controller(args: &Args, item: &syn::ItemImpl, errors: &mut Errors) {
+pub(crate) fn controller(args: &Args, item: &syn::ItemImpl, errors: &mut Errors) {
     if let Some((path, _)) = &item.trait_ {
         errors.at(path, "a controller is an inherent impl block, not the impl of a trait");
     }
@@ -79,24 +79,9 @@ pub(super) fn controller(args: &Args, item: &syn::ItemImpl, errors: &mut Errors)
     }
 }
 
-pub(super) fn route(args: &Args, route: &Route, errors: &mut Errors) {
+pub(crate) fn route(args: &Args, route: &Route, errors: &mut Errors) {
     check_access(route, errors);
-    if route
-        .receiver
-        .as_ref()
-        .is_none_or(|receiver| !matches!(receiver.kind, syn::ReceiverKind::Reference(_, _, None)))
-    {
-        errors.at(
-            &route.handler,
-            "a route is a method of its controller: make `&self` the first argument",
-        );
-    }
-    if matches!(route.reply, syn::Type::ImplTrait(_)) {
-        errors.at(
-            &route.reply,
-            "name the type that the operation answers with: it is what the document shows",
-        );
-    }
+    check_receiver(route, errors);
     check_path(args, route, errors);
     check_names(route, errors);
     check_arguments(route, errors);
@@ -117,6 +102,27 @@ pub(super) fn route(args: &Args, route: &Route, errors: &mut Errors) {
         route.args.common.body_limit.as_ref().filter(|limit| byte_size(limit).is_none())
     {
         errors.at(limit, "a size is a number with a unit: `\"64KiB\"`, `\"2MiB\"`, `\"512B\"`");
+    }
+}
+
+/// An event of a gateway: a route without a path of its own.
+pub(crate) fn event(args: &Args, route: &Route, errors: &mut Errors) {
+    check_access(route, errors);
+    check_receiver(route, errors);
+    check_names(route, errors);
+    check_arguments(route, errors);
+    let prefix = args.prefix.as_ref().map(LitStr::value).unwrap_or_default();
+    let names = parameters(&prefix).unwrap_or_default();
+    for argument in &route.arguments {
+        if let Some(name) = argument.reads.iter().find(|name| !names.contains(name)) {
+            errors.on(
+                argument.span,
+                format!("the path of the gateway, `{prefix}`, has no parameter `{{{name}}}`; what a message carries is read by `Json<..>`"),
+            );
+        }
+        if matches!(kind_of(&argument.ty).as_deref(), Some("Form" | "Multipart" | "RawBody")) {
+            errors.at(&argument.ty, "the data of a message is JSON: take `Json<..>`");
+        }
     }
 }
 
@@ -148,6 +154,25 @@ fn check_access(route: &Route, errors: &mut Errors) {
             };
             errors.on(*span, format!("two access rules on one operation: remove `#[{name}]` or the other"));
         }
+    }
+}
+
+fn check_receiver(route: &Route, errors: &mut Errors) {
+    if route
+        .receiver
+        .as_ref()
+        .is_none_or(|receiver| !matches!(receiver.kind, syn::ReceiverKind::Reference(_, _, None)))
+    {
+        errors.at(
+            &route.handler,
+            "a route is a method of its controller: make `&self` the first argument",
+        );
+    }
+    if matches!(route.reply, syn::Type::ImplTrait(_)) {
+        errors.at(
+            &route.reply,
+            "name the type that the operation answers with: it is what the document shows",
+        );
     }
 }
 
@@ -322,7 +347,7 @@ fn single_value(ty: &syn::Type) -> Option<(String, &syn::Type)> {
 }
 
 /// The name of an argument kind, what stands in `Valid` looked into.
-pub(super) fn kind_of(ty: &syn::Type) -> Option<String> {
+pub(crate) fn kind_of(ty: &syn::Type) -> Option<String> {
     let syn::Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
     if last.ident == "Valid"

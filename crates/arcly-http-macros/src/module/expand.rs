@@ -27,13 +27,20 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
         })
     });
     let providers = args.providers.iter().map(|entry| entry.write(provider));
-    let controllers = args.controllers.iter().map(|entry| {
+    let controllers = args.controllers.iter().chain(&args.gateways).map(|entry| {
         entry.write(|path| quote_spanned!(path.span()=> <#path as #rt::Controller>::CONTROLLER))
     });
-    let listed = args.controllers.iter().map(|entry| {
+    let gateways = args.gateways.iter().map(|entry| {
+        entry.write(|path| {
+            let rt = rt_at(path.span());
+            quote_spanned!(path.span()=> const _: #rt::Codec = <#path as #rt::Gateway>::CODEC;)
+        })
+    });
+    let listed = args.controllers.iter().chain(&args.gateways).map(|entry| {
         entry.write(|path| quote_spanned!(path.span()=> const _: () = <#path>::LISTED_IN_A_MODULE;))
     });
-    let listed = (!args.controllers.is_empty()).then(|| {
+    let has_any = !(args.controllers.is_empty() && args.gateways.is_empty());
+    let listed = has_any.then(|| {
         quote! {
             const _: () = {
                 // Of other crates' controllers, and of what is none.
@@ -118,6 +125,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
             const PROVED: bool = #is_proved;
         }
         #(#asked)*
+        #(#gateways)*
         #listed
         #proof
     }

@@ -44,14 +44,14 @@ pub(crate) struct Args {
     pub(crate) reexports: Vec<Gated<Path>>,
     pub(crate) providers: Vec<Gated<Provider>>,
     pub(crate) controllers: Vec<Gated<Path>>,
+    pub(crate) gateways: Vec<Gated<Path>>,
     pub(crate) exports: Vec<Gated<Exported>>,
     pub(crate) actions: Vec<Gated<Path>>,
     pub(crate) prefix: Option<syn::LitStr>,
     pub(crate) stages: Stages,
 }
 
-const SECTIONS: &str =
-    "imports, plugins, reexports, providers, controllers, exports, actions, prefix, global, root";
+const SECTIONS: &str = "imports, plugins, reexports, providers, controllers, gateways, exports, actions, prefix, global, root";
 
 impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -74,6 +74,7 @@ impl Parse for Args {
                 "reexports" => args.reexports = list(input)?,
                 "providers" => args.providers = list(input)?,
                 "controllers" => args.controllers = list(input)?,
+                "gateways" => args.gateways = list(input)?,
                 "exports" => args.exports = list(input)?,
                 "actions" => args.actions = list(input)?,
                 "prefix" => {

@@ -7,6 +7,7 @@ use arcly_http_core::scope::spans::Tracing;
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue};
 
+use super::WsTuning;
 use crate::limit::{AdaptiveLimit, RateLimit};
 use crate::pipeline::{Compress, Cors};
 use crate::route::Versioning;
@@ -103,6 +104,8 @@ pub struct LaunchConfig {
     pub cache_entries_max: usize,
     /// A response whose body has more bytes is not kept. Default 1 MiB.
     pub cache_entry_max: u64,
+    /// Limits of WebSockets.
+    pub ws: WsTuning,
 }
 
 impl Default for LaunchConfig {
@@ -138,6 +141,7 @@ impl Default for LaunchConfig {
             cache_bytes_max: 32 << 20,
             cache_entries_max: 16_384,
             cache_entry_max: 1 << 20,
+            ws: WsTuning::default(),
         }
     }
 }

@@ -19,7 +19,8 @@ use super::LaunchConfig;
 use crate::argument::{BindError, Binder};
 use crate::cache::{Cache, Cached, Store, StoreLimits};
 use crate::describe::RouteLine;
-use crate::limit::{Gradient, Rates};
+use crate::limit::{Gradient, Rated, Rates};
+use crate::pipeline::message::{Event, Shared};
 use crate::pipeline::security_headers::{self, Headers};
 use crate::pipeline::{Core, Route, apply_layers, changes_things, is_protected};
 use crate::route::{HttpRoute, Versioning};
@@ -30,6 +31,7 @@ pub(super) struct Common<'a> {
     pub(super) config: &'a LaunchConfig,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) shed: Counter,
+    pub(super) deadlines_exceeded: Counter,
     pub(super) rates: Arc<dyn RateLimitStore>,
     pub(super) rate_limited: Counter,
     pub(super) security_headers: Arc<Headers>,
@@ -96,6 +98,66 @@ pub(super) struct Declared {
     pub(super) route: HttpRoute,
     pub(super) stages: Stages,
     pub(super) prefix: String,
+    /// Whether it opens sockets.
+    pub(super) is_gateway: bool,
+    /// What those may send.
+    pub(super) events: Vec<DeclaredEvent>,
+}
+
+/// An event of a gateway with everything around it.
+pub(super) struct DeclaredEvent {
+    pub(super) name: &'static str,
+    pub(super) route: HttpRoute,
+    pub(super) stages: Stages,
+    /// The levels whose rate limits count messages: gateway and event. Those further out
+    /// count requests.
+    pub(super) rated: Vec<Rated>,
+}
+
+impl DeclaredEvent {
+    fn build(
+        &self,
+        container: &FrozenDiContainer,
+        shared: &Arc<Shared>,
+        common: &Common<'_>,
+    ) -> Result<Event, Fault> {
+        let fact = self.route.fact;
+        let binder =
+            Binder { container, fact, config: common.config, events: &[], is_of_gateway: true };
+        let settings = &self.stages.settings;
+        let cost = settings.rate_cost.unwrap_or(1);
+        let rates = Rates::new(self.rated.clone(), cost, &common.rates, &common.rate_limited);
+        let core = bind_core(&self.stages, &self.route, &binder, common)?;
+        Ok(Event {
+            fact,
+            name: self.name,
+            guards: bind_all(&self.stages.guards, &binder)?,
+            core,
+            rates: rates.map_err(Fault::Settings)?,
+            deadline: settings.deadline.unwrap_or(common.config.deadline),
+            shared: Arc::clone(shared),
+        })
+    }
+}
+
+type Bound<T> = (fn(&Binder<'_>) -> Result<Arc<T>, BindError>, fn(&mut Operation));
+
+fn bind_all<T: ?Sized>(stages: &[Bound<T>], binder: &Binder<'_>) -> Result<Vec<Arc<T>>, BindError> {
+    stages.iter().map(|(bind, _)| bind(binder)).collect()
+}
+
+fn bind_core(
+    stages: &Stages,
+    route: &HttpRoute,
+    binder: &Binder<'_>,
+    common: &Common<'_>,
+) -> Result<Arc<Core>, BindError> {
+    Ok(Arc::new(Core {
+        interceptors: bind_all(&stages.interceptors, binder)?,
+        filters: bind_all(&stages.filters, binder)?,
+        endpoint: (route.mount)(binder)?,
+        clock: Arc::clone(&common.clock),
+    }))
 }
 
 impl Declared {
@@ -120,6 +182,24 @@ impl Declared {
             handler: format!("{}::{}", self.controller.provider.key, fact.handler),
             place: format!("{}:{}", fact.place.file, fact.place.line),
         }
+    }
+
+    /// The route, and the events of a gateway.
+    pub(super) fn lines(&self, versioning: &Versioning) -> Vec<RouteLine> {
+        let own = self.line(versioning);
+        let events = self.events.iter().map(|event| {
+            let fact = event.route.fact;
+            RouteLine {
+                method: fact.method.into(),
+                path: format!("{}#{}", own.path, event.name),
+                host: own.host.clone(),
+                access: fact.access.describe(),
+                handler: format!("{}::{}", self.controller.provider.key, fact.handler),
+                place: format!("{}:{}", fact.place.file, fact.place.line),
+            }
+        });
+        let events: Vec<_> = events.collect();
+        std::iter::once(own).chain(events).collect()
     }
 
     pub(super) fn describe(
@@ -192,7 +272,8 @@ impl Declared {
     fn refuses_cross_site(&self, config: &LaunchConfig) -> bool {
         let changes = Method::from_bytes(self.route.fact.method.as_bytes())
             .is_ok_and(|method| changes_things(&method));
-        changes && self.stages.settings.csrf.unwrap_or(config.csrf)
+        // A page opens sockets of other origins with the user's cookies, and reads them.
+        (changes || self.is_gateway) && self.stages.settings.csrf.unwrap_or(config.csrf)
     }
 
     fn deadline(&self, config: &LaunchConfig) -> Option<Duration> {
@@ -235,23 +316,24 @@ impl Declared {
     ) -> Result<Route, Fault> {
         let config = common.config;
         let fact = self.route.fact;
-        let binder = Binder { container, fact };
-        let core = Arc::new(Core {
-            interceptors: self
-                .stages
-                .interceptors
-                .iter()
-                .map(|(b, _)| b(&binder))
-                .collect::<Result<_, BindError>>()?,
-            filters: self
-                .stages
-                .filters
-                .iter()
-                .map(|(b, _)| b(&binder))
-                .collect::<Result<_, BindError>>()?,
-            endpoint: (self.route.mount)(&binder)?,
-            clock: Arc::clone(&common.clock),
-        });
+        let shared = OnceCell::new();
+        let shared = || {
+            shared.get_or_init(|| {
+                Arc::new(Shared {
+                    clock: Arc::clone(&common.clock),
+                    tracing: config.tracing.clone(),
+                    deadlines_exceeded: common.deadlines_exceeded.clone(),
+                })
+            })
+        };
+        let events = self
+            .events
+            .iter()
+            .map(|event| event.build(container, shared(), common).map(Arc::new))
+            .collect::<Result<Vec<_>, Fault>>()?;
+        let binder =
+            Binder { container, fact, config, events: &events, is_of_gateway: self.is_gateway };
+        let core = bind_core(&self.stages, &self.route, &binder, common)?;
         let settings = &self.stages.settings;
         if settings.rate_cost.is_some() && settings.rated.is_empty() {
             let fault = "`rate_cost` has no effect: no `rate_limit(..)` counts this operation";
@@ -304,12 +386,7 @@ impl Declared {
             consumes: facts.consumes,
             produces: facts.produces,
             headers: retirement(&self.route),
-            guards: self
-                .stages
-                .guards
-                .iter()
-                .map(|(b, _)| b(&binder))
-                .collect::<Result<_, BindError>>()?,
+            guards: bind_all(&self.stages.guards, &binder)?,
             layered: apply_layers(&core, &self.stages.layers),
             core,
         })

@@ -55,6 +55,8 @@ pub(super) async fn call(
         place: None,
         rates: String::new(),
         scoped: std::mem::take(&mut context.scoped),
+        socket: context.socket.clone(),
+        is_binary: context.is_binary,
     };
     let mut rest = rest;
     rest.head.fact = head.fact;

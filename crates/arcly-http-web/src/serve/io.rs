@@ -29,6 +29,13 @@ impl Metered {
         Self { socket, meter, first: [0; PREFACE.len()], first_len: 0, first_given: 0 }
     }
 
+    /// Another protocol takes the connection over, from where requests ended.
+    pub(super) fn into_transport(mut self) -> Transport {
+        // What is dropped closes its connection, so something has to stand there.
+        let nothing = Transport::Memory(tokio::io::duplex(1).0);
+        std::mem::replace(&mut self.socket, nothing)
+    }
+
     /// Whether the client speaks HTTP/2 with prior knowledge. Reads no further than
     /// the first byte that tells.
     pub(super) async fn begins_http2(&mut self) -> io::Result<bool> {

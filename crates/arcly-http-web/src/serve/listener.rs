@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arcly_http_core::config::ConfigValue;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::tls::{Tls, TlsStream};
@@ -204,6 +204,8 @@ pub(super) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<TlsStream>),
+    /// A client in the same process, in tests.
+    Memory(DuplexStream),
 }
 
 impl Transport {
@@ -267,7 +269,7 @@ impl Transport {
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(socket) => Some(socket),
-            Self::Unix(_) => None,
+            Self::Unix(_) | Self::Memory(_) => None,
             Self::Tls(stream) => stream.get_ref().0.tcp(),
         }
     }
@@ -278,7 +280,7 @@ impl Transport {
             Self::Tcp(socket) => socket.try_write(bytes),
             Self::Unix(socket) => socket.try_write(bytes),
             // Before the handshake there is nothing to be said.
-            Self::Tls(_) => Ok(0),
+            Self::Tls(_) | Self::Memory(_) => Ok(0),
         };
     }
 }
@@ -289,6 +291,7 @@ macro_rules! each {
             Self::Tcp($socket) => $call,
             Self::Unix($socket) => $call,
             Self::Tls($socket) => $call,
+            Self::Memory($socket) => $call,
         }
     };
 }
@@ -325,6 +328,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(socket) => socket.is_write_vectored(),
             Self::Unix(socket) => socket.is_write_vectored(),
             Self::Tls(socket) => socket.is_write_vectored(),
+            Self::Memory(socket) => socket.is_write_vectored(),
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::meter::{Meter, Reading};
+use crate::app::LaunchConfig;
 
 /// Time limits of one connection; see [`crate::app::LaunchConfig`].
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,17 @@ pub(super) struct Limits {
     pub(super) body: Duration,
     pub(super) keep_alive: Duration,
     pub(super) write: Duration,
+}
+
+impl Limits {
+    pub(super) fn of(config: &LaunchConfig) -> Self {
+        Self {
+            header: config.header_timeout,
+            body: config.body_timeout,
+            keep_alive: config.keep_alive,
+            write: config.write_timeout,
+        }
+    }
 }
 
 /// How often a connection that is under suspicion is looked at, which is how late a

@@ -13,6 +13,8 @@ mod cross_origin;
 mod deadline;
 mod dropped;
 mod framing;
+#[cfg(feature = "realtime")]
+mod gateway;
 mod generated;
 mod graph;
 mod http_api;

@@ -197,7 +197,7 @@ impl Proof {
                 }
                 if is_read(route.path_args, path) {
                     named += 1;
-                } else {
+                } else if !route.is_event() {
                     self.report_parameter(known, path);
                 }
                 path = after_name(path);

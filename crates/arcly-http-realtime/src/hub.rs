@@ -1,0 +1,159 @@
+//! Pushing to sockets, from anywhere in the application.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arcly_http_core::di::{Key, Token};
+use arcly_http_core::problem::Problem;
+use arcly_http_core::scope::current;
+
+use crate::client::WsClient;
+use crate::gateway::{Emits, Gateway, ServerEvent};
+use crate::message;
+use crate::registry::{Addressee, ConnectionRegistry, Publish, RoomKey};
+use crate::room::Room;
+
+/// The kinds of rooms that the hub keeps itself; no room of an application has such a name.
+pub(crate) const EVERYBODY: &str = "";
+pub(crate) const PRINCIPAL: &str = "\0principal";
+
+/// Sends events to sockets, wherever they are.
+///
+/// A provider of `RealtimeModule`: `hub: Inject<Hub>` in a controller, a job, another
+/// gateway. What it sends reaches the sockets of one gateway and of one tenant: that of the
+/// work that runs ([`Hub::in_tenant`] for work without a caller).
+///
+/// An event is encoded once, however many sockets it goes to. Sending never waits: a client
+/// that does not keep up is ended, not waited for.
+#[derive(Clone)]
+pub struct Hub {
+    registry: ConnectionRegistry,
+}
+
+impl Token for Hub {
+    const KEY: Key = Key::of("arcly_http::realtime::Hub", 0, 0);
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hub(..)")
+    }
+}
+
+impl Hub {
+    /// A hub over the sockets of a registry.
+    #[must_use]
+    pub fn new(registry: &ConnectionRegistry) -> Self {
+        Self { registry: registry.clone() }
+    }
+
+    /// The sockets of the tenant of the work that runs; those of nobody's tenant, where it
+    /// has none.
+    fn own(&self) -> Tenanted<'_> {
+        let tenant = current::with(|work| {
+            work.and_then(|work| work.principal.as_ref()?.tenant().map(Arc::from))
+        });
+        Tenanted { hub: self, tenant }
+    }
+
+    /// The sockets of a tenant, for work that belongs to none or to another.
+    #[must_use]
+    pub fn in_tenant(&self, tenant: &str) -> Tenanted<'_> {
+        Tenanted { hub: self, tenant: Some(tenant.into()) }
+    }
+
+    /// Those who are in a room.
+    pub fn to<R: Room>(&self, room: &R) -> To<'_, R::Gateway> {
+        self.own().to(room)
+    }
+
+    /// Every socket of a gateway.
+    pub fn all<G: Gateway>(&self) -> To<'_, G> {
+        self.own().all()
+    }
+
+    /// The sockets that a principal has at a gateway.
+    pub fn principal<G: Gateway>(&self, subject: &str) -> To<'_, G> {
+        self.own().principal(subject)
+    }
+}
+
+/// A hub for the sockets of one tenant; see [`Hub::in_tenant`].
+#[derive(Debug)]
+pub struct Tenanted<'h> {
+    hub: &'h Hub,
+    tenant: Option<Arc<str>>,
+}
+
+impl<'h> Tenanted<'h> {
+    /// Those who are in a room.
+    pub fn to<R: Room>(self, room: &R) -> To<'h, R::Gateway> {
+        self.room(R::NAME, &room.key())
+    }
+
+    /// Every socket of a gateway.
+    pub fn all<G: Gateway>(self) -> To<'h, G> {
+        self.room(EVERYBODY, "")
+    }
+
+    /// The sockets that a principal has at a gateway.
+    pub fn principal<G: Gateway>(self, subject: &str) -> To<'h, G> {
+        self.room(PRINCIPAL, subject)
+    }
+
+    fn room<G: Gateway>(self, kind: &'static str, name: &str) -> To<'h, G> {
+        let room = RoomKey::new(G::PROVIDER.key, self.tenant, kind, name);
+        To { hub: self.hub, room, except: vec![], gateway: PhantomData }
+    }
+}
+
+/// Who gets an event.
+#[must_use = "nothing is sent before `emit`"]
+pub struct To<'h, G> {
+    hub: &'h Hub,
+    room: RoomKey,
+    except: Vec<u64>,
+    gateway: PhantomData<fn() -> G>,
+}
+
+impl<G> fmt::Debug for To<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "To({:?})", self.room)
+    }
+}
+
+impl<G: Gateway> To<'_, G> {
+    /// Leaves one socket out: mostly the one that caused it.
+    pub fn except(mut self, client: &WsClient) -> Self {
+        self.except.push(client.id());
+        self
+    }
+
+    /// How many sockets there are on this node.
+    #[must_use = "it only counts"]
+    pub fn count(&self) -> usize {
+        self.hub.registry.members(&self.room)
+    }
+
+    /// Sends an event. Events of one publisher to one room arrive in the order in which they
+    /// were sent.
+    ///
+    /// # Errors
+    /// An internal problem, when the event cannot be written as JSON, or when sockets are
+    /// behind by 65,536 publishes.
+    pub fn emit<E: ServerEvent>(self, event: &E) -> Result<(), Problem>
+    where
+        G: Emits<E>,
+    {
+        let frame = message::event(E::NAME, event).map_err(Problem::internal)?;
+        let except = (!self.except.is_empty()).then(|| self.except.into());
+        let at = self.hub.registry.clock().elapsed();
+        let publish = Publish { to: Addressee::Room(self.room), frame, except, at };
+        if self.hub.registry.publish(&publish) {
+            Ok(())
+        } else {
+            Err(Problem::internal("sockets are behind by too many publishes; this one is lost"))
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Gateways of arcly-http: WebSockets behind the request pipeline.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`boundary`] | where sockets are upgraded and pumped |
+//! | [`protocol`] | RFC 6455 and RFC 7692, without I/O |
+//! | `gateway` | the immutable table of what the sockets of a gateway may send |
+//! | `client`, `line` | one socket: as handlers see it, and its way out |
+//! | `registry` | all sockets: places, rooms, flushing, pings |
+//! | `hub` | pushing to them from anywhere |
+//!
+//! The handshake of a gateway is a route of `arcly-http-web`, and its messages run through
+//! the same stages (`arcly_http_web::pipeline::message`): so this crate, alone among the
+//! features, stands on `web` as well as on `core`.
+
+pub mod boundary;
+mod client;
+mod gateway;
+mod hub;
+mod line;
+mod message;
+mod metrics;
+pub mod protocol;
+mod registry;
+mod room;
+
+pub use arcly_http_web::app::WsTuning;
+pub use boundary::ws_route;
+pub use client::{CREDENTIALS_EXPIRED, TOO_SLOW, WsClient};
+pub use gateway::{
+    Codec, Emits, GATEWAY_NEEDS, Gateway, GatewayRuntime, GatewaySpec, OnDisconnect, ServerEvent,
+    describe_handshake, gateway_endpoint,
+};
+pub use hub::{Hub, Tenanted, To};
+pub use line::Cause;
+pub use message::{WsMessage, WsText};
+pub use protocol::CloseCode;
+pub use registry::ConnectionRegistry;
+pub use room::{AdmitsTo, Room};

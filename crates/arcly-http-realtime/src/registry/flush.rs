@@ -1,0 +1,199 @@
+//! From a publish to the sockets of a room.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arcly_http_core::task::Stop;
+use bytes::{Bytes, BytesMut};
+
+use super::{ConnectionRegistry, RoomKey, lock};
+use crate::client::Client;
+use crate::line::Sent;
+
+/// Frames on their way.
+#[derive(Clone)]
+pub(crate) struct Publish {
+    pub(crate) to: Addressee,
+    pub(crate) frame: Bytes,
+    /// The ids of those who do not get it.
+    pub(crate) except: Option<Arc<[u64]>>,
+    /// When it was published, on the application's clock.
+    pub(crate) at: std::time::Duration,
+}
+
+#[derive(Clone)]
+pub(crate) enum Addressee {
+    Room(RoomKey),
+    One(Arc<Client>),
+}
+
+#[derive(Default)]
+pub(super) struct Pending {
+    queue: Vec<Publish>,
+}
+
+/// Most members that are written to before others have their turn.
+const STEP: usize = 256;
+/// Most publishes that wait for one shard; a publisher that is faster than the sockets
+/// loses what is more, which is counted.
+const PENDING_MAX: usize = 65_536;
+
+impl ConnectionRegistry {
+    /// Hands frames to the shards. Gives `false` when one of them has too many already.
+    pub(crate) fn publish(&self, publish: &Publish) -> bool {
+        let mut is_taken = true;
+        match &publish.to {
+            Addressee::One(client) => is_taken = self.push(client.shard, publish.clone()),
+            Addressee::Room(_) => {
+                for shard in 0..self.0.shards.len() {
+                    is_taken &= self.push(shard, publish.clone());
+                }
+            }
+        }
+        if !is_taken {
+            self.0.metrics.publishes_dropped.increment();
+        }
+        is_taken
+    }
+
+    fn push(&self, shard: usize, publish: Publish) -> bool {
+        let shard = self.shard(shard);
+        let mut pending = lock(&shard.pending);
+        if pending.queue.len() >= PENDING_MAX {
+            return false;
+        }
+        pending.queue.push(publish);
+        let is_first = pending.queue.len() == 1;
+        drop(pending);
+        if is_first {
+            shard.woken.notify_one();
+        }
+        true
+    }
+
+    /// Whether something is on its way to sockets of the shard: what is sent to one of them
+    /// has to queue up behind it.
+    pub(crate) fn is_busy(&self, shard: usize) -> bool {
+        !lock(&self.shard(shard).pending).queue.is_empty()
+    }
+
+    pub(super) async fn flush(&self, index: usize, stop: Stop) {
+        let shard = self.shard(index);
+        let mut turn: Vec<Publish> = vec![];
+        let mut members: Vec<Arc<Client>> = vec![];
+        loop {
+            if turn.is_empty() {
+                std::mem::swap(&mut turn, &mut lock(&shard.pending).queue);
+            }
+            if turn.is_empty() {
+                let woken = shard.woken.notified();
+                if stop.until(woken).await.is_none() {
+                    return;
+                }
+                continue;
+            }
+            let mut at = 0;
+            while let Some(first) = turn.get(at) {
+                let count = together(&turn[at..]);
+                let frames = joined(&turn[at..at + count]);
+                match &first.to {
+                    Addressee::One(client) => {
+                        self.deliver(client, &frames);
+                        self.0.metrics.delivered(count as u64);
+                    }
+                    Addressee::Room(room) => {
+                        let mut place = Some(0);
+                        let mut delivered = 0;
+                        while let Some(from) = place {
+                            members.clear();
+                            place = lock(&shard.rooms).some(room, from, &mut members, STEP);
+                            for client in &members {
+                                let is_excepted = first
+                                    .except
+                                    .as_ref()
+                                    .is_some_and(|ids| ids.contains(&client.id));
+                                if !is_excepted {
+                                    delivered += count as u64;
+                                    self.deliver(client, &frames);
+                                }
+                            }
+                            if place.is_some() {
+                                tokio::task::yield_now().await;
+                            }
+                        }
+                        members.clear();
+                        self.0.metrics.delivered(delivered);
+                        let took = self.0.clock.elapsed().saturating_sub(first.at);
+                        self.0.metrics.broadcast.observe(took.as_secs_f64());
+                    }
+                }
+                at += count;
+            }
+            turn.clear();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Sends frames to one socket; one that has no room for them is evicted.
+    pub(crate) fn deliver(&self, client: &Client, frames: &Bytes) {
+        match client.line.send(frames, self.tick()) {
+            Sent::Taken => {}
+            Sent::Full => client.evict(),
+            Sent::Over => {}
+        }
+    }
+
+    pub(crate) fn join(&self, room: &RoomKey, client: &Arc<Client>) -> super::Seat {
+        lock(&self.shard(client.shard).rooms).join(room, client)
+    }
+
+    pub(crate) fn leave(&self, seat: &super::Seat, client: &Client) {
+        lock(&self.shard(client.shard).rooms).leave(seat);
+    }
+
+    /// How many sockets are in a room.
+    pub(crate) fn members(&self, room: &RoomKey) -> usize {
+        self.0.shards.iter().map(|shard| lock(&shard.rooms).members(room)).sum()
+    }
+
+    /// How many frames wait, over all sockets.
+    pub(super) fn note_depth(&self, depth: usize) {
+        self.0.metrics.queued.set(i64::try_from(depth).unwrap_or(i64::MAX));
+        self.0.tick.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// How many from the beginning go to the same sockets, and can be one write.
+fn together(publishes: &[Publish]) -> usize {
+    let Some((first, rest)) = publishes.split_first() else { return 0 };
+    let is_same = |other: &&Publish| {
+        let same_except = match (&first.except, &other.except) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+            _ => false,
+        };
+        same_except
+            && match (&first.to, &other.to) {
+                (Addressee::Room(a), Addressee::Room(b)) => a == b,
+                (Addressee::One(a), Addressee::One(b)) => Arc::ptr_eq(a, b),
+                _ => false,
+            }
+    };
+    1 + rest.iter().take(JOINED_MAX - 1).take_while(is_same).count()
+}
+
+/// Most publishes that become one write: a socket that is behind is evicted by bytes and
+/// frames, so that one write should not be its whole allowance.
+const JOINED_MAX: usize = 64;
+
+fn joined(publishes: &[Publish]) -> Bytes {
+    if let [one] = publishes {
+        return one.frame.clone();
+    }
+    let len = publishes.iter().map(|publish| publish.frame.len()).sum();
+    let mut all = BytesMut::with_capacity(len);
+    for publish in publishes {
+        all.extend_from_slice(&publish.frame);
+    }
+    all.freeze()
+}

@@ -1,0 +1,82 @@
+//! Who is in which room of a shard.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arcly_http_core::di::Key;
+
+use super::Slab;
+use crate::client::Client;
+
+/// A room: confined to a gateway and a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RoomKey(Arc<Whole>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Whole {
+    gateway: Key,
+    tenant: Option<Arc<str>>,
+    /// The type of the room; empty for those that the hub keeps itself.
+    kind: &'static str,
+    name: Box<str>,
+}
+
+impl RoomKey {
+    pub(crate) fn new(
+        gateway: Key,
+        tenant: Option<Arc<str>>,
+        kind: &'static str,
+        name: &str,
+    ) -> Self {
+        Self(Arc::new(Whole { gateway, tenant, kind, name: name.into() }))
+    }
+}
+
+/// Where somebody sits.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub(crate) room: RoomKey,
+    place: u32,
+}
+
+#[derive(Default)]
+pub(super) struct Rooms(HashMap<RoomKey, Slab<Arc<Client>>>);
+
+impl Rooms {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn join(&mut self, room: &RoomKey, client: &Arc<Client>) -> Seat {
+        let members = self.0.entry(room.clone()).or_default();
+        Seat { room: room.clone(), place: members.insert(Arc::clone(client)) }
+    }
+
+    pub(super) fn leave(&mut self, seat: &Seat) {
+        if let Some(members) = self.0.get_mut(&seat.room) {
+            members.remove(seat.place);
+            if members.is_empty() {
+                self.0.remove(&seat.room);
+            }
+        }
+    }
+
+    /// Some of the members, from `place` on; gives where to go on, or `None` at the end.
+    pub(super) fn some(
+        &self,
+        room: &RoomKey,
+        place: usize,
+        into: &mut Vec<Arc<Client>>,
+        max: usize,
+    ) -> Option<usize> {
+        let members = self.0.get(room)?;
+        let rest = members.places.get(place..)?;
+        let step = &rest[..rest.len().min(max)];
+        into.extend(step.iter().flatten().cloned());
+        (rest.len() > max).then_some(place + max)
+    }
+
+    pub(super) fn members(&self, room: &RoomKey) -> usize {
+        self.0.get(room).map_or(0, |members| members.places.len() - members.free.len())
+    }
+}

@@ -1,0 +1,77 @@
+//! Rooms: named places of a gateway, into which a rule lets sockets.
+
+use arcly_http_core::access::Access;
+use arcly_http_core::problem::{Problem, kinds};
+use arcly_http_core::scope::Claims;
+
+use crate::client::WsClient;
+use crate::gateway::Gateway;
+
+/// A place that sockets of one gateway and one tenant share.
+///
+/// `#[derive(Room)]` writes it:
+///
+/// ```ignore
+/// #[derive(Room)]
+/// #[room(gateway = LiveGateway, public)]      // or authenticated, or can(Article::Read)
+/// struct Tag(String);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a room",
+    label = "add `#[derive(Room)]`",
+    note = "`#[derive(Room)] #[room(gateway = LiveGateway, public)] struct Tag(String);`: the rule is `public`, `authenticated` or `can(Action::Variant)`"
+)]
+pub trait Room {
+    /// Whose sockets may be in it.
+    type Gateway: Gateway;
+    /// Tells its kind apart from others of the gateway.
+    const NAME: &'static str;
+    /// Who may join.
+    const ACCESS: Access;
+
+    /// Tells it apart from others of its kind.
+    fn key(&self) -> String;
+
+    /// What the rule cannot say; by default whoever it lets in may join.
+    ///
+    /// # Errors
+    /// What the client is told.
+    fn admits(&self, client: &WsClient) -> Result<(), Problem> {
+        let _ = client;
+        Ok(())
+    }
+}
+
+/// Decides what the rule of a room cannot say: whether this caller may be in this very room.
+/// Asked for by `#[room(.., checked)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is `checked`, but does not say how",
+    label = "implement `AdmitsTo` for it"
+)]
+pub trait AdmitsTo {
+    /// Lets a socket in, or not; after the rule of the room.
+    ///
+    /// # Errors
+    /// What the client is told.
+    fn admits(&self, client: &WsClient) -> Result<(), Problem>;
+}
+
+/// The access rule of a room.
+pub(crate) fn decide(access: Access, claims: Option<&Claims>) -> Result<(), Problem> {
+    let problem = match (access, claims) {
+        (Access::Public, _) | (Access::Authenticated, Some(_)) => return Ok(()),
+        (Access::Can(action), Some(claims)) => {
+            if action.permits(|role| claims.has_role(role), |scope| claims.has_scope(scope)) {
+                return Ok(());
+            }
+            &kinds::FORBIDDEN
+        }
+        (Access::Authenticated | Access::Can(_), None) => &kinds::UNAUTHENTICATED,
+    };
+    Err(Problem::of(problem))
+}
+
+pub(crate) fn too_many(max: usize) -> Problem {
+    Problem::of(&kinds::INVALID_INPUT)
+        .with_detail(format!("a socket may be in {max} rooms at most; leave one first"))
+}
