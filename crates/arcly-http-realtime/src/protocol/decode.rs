@@ -4,9 +4,16 @@ use std::fmt;
 use std::mem;
 
 use super::deflate;
-use super::header::{HEADER_MAX, Header, Opcode, unmask};
+use super::header::{FIN, HEADER_MAX, Header, MASKED, Opcode, unmask};
 use super::message::Message;
 use super::{CloseFrame, Deflate, Violation};
+
+/// The first byte of most text messages.
+const SHORT_TEXT: u8 = FIN | Opcode::Text as u8;
+/// The first byte of most binary messages.
+const SHORT_BINARY: u8 = FIN | Opcode::Binary as u8;
+/// The second byte of a frame whose length takes two bytes more.
+const EXTENDED: u8 = MASKED | 126;
 
 /// How much one client may send at once, in bytes of payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +48,9 @@ pub enum Incoming<'b> {
 pub struct Decoder {
     limits: Limits,
     deflate: bool,
+    /// Nothing has begun, nothing was handed out and the end has not come: what
+    /// all fields below say together. Invariant: never true if one says else.
+    idle: bool,
     /// After a close frame or a violation nothing more is read.
     ended: bool,
     /// A header whose end has not come.
@@ -91,6 +101,7 @@ impl Decoder {
         Self {
             limits,
             deflate: deflate.is_some(),
+            idle: true,
             ended: false,
             header: [0; HEADER_MAX],
             header_len: 0,
@@ -113,7 +124,61 @@ impl Decoder {
     ///
     /// The client broke the protocol or a limit, or sent text that is not UTF-8:
     /// as soon as the bytes show it.
+    #[inline]
     pub fn next<'s, 'a: 's>(
+        &'s mut self,
+        input: &mut &'a mut [u8],
+    ) -> Result<Option<Incoming<'s>>, Violation> {
+        if self.idle {
+            if input.is_empty() {
+                return Ok(None);
+            }
+            if let Some((opcode, payload)) = self.short_message(input) {
+                if opcode == Opcode::Binary {
+                    return Ok(Some(Incoming::Binary(payload)));
+                }
+                return match std::str::from_utf8(payload) {
+                    Ok(text) => Ok(Some(Incoming::Text(text))),
+                    Err(_) => Err(self.end(Violation::NOT_UTF8)),
+                };
+            }
+        }
+        self.next_of_any(input)
+    }
+
+    /// The message that most are: one frame, below 64 KiB, not deflated, wholly
+    /// there. Whatever else comes, and all that is wrong, is left where it is for
+    /// [`next_of_any`](Self::next_of_any), which could read this one too.
+    #[inline]
+    fn short_message<'a>(&self, input: &mut &'a mut [u8]) -> Option<(Opcode, &'a [u8])> {
+        let (start, len, key) = match &**input {
+            [_, second @ MASKED..EXTENDED, key @ ..] => {
+                (6, usize::from(second - MASKED), key.first_chunk()?)
+            }
+            [_, EXTENDED, high, low, key @ ..] => {
+                (8, usize::from(u16::from_be_bytes([*high, *low])), key.first_chunk()?)
+            }
+            _ => return None,
+        };
+        let opcode = match input[0] {
+            SHORT_TEXT => Opcode::Text,
+            SHORT_BINARY => Opcode::Binary,
+            _ => return None,
+        };
+        let (key, end) = (*key, start + len);
+        let too_big = len > self.limits.frame_max.min(self.limits.message_max);
+        if too_big || end > input.len() || (start == 8 && len < 126) {
+            return None;
+        }
+        let (frame, rest) = mem::take(input).split_at_mut(end);
+        *input = rest;
+        let payload = &mut frame[start..];
+        unmask(payload, key);
+        Some((opcode, payload))
+    }
+
+    #[inline(never)]
+    fn next_of_any<'s, 'a: 's>(
         &'s mut self,
         input: &mut &'a mut [u8],
     ) -> Result<Option<Incoming<'s>>, Violation> {
@@ -127,10 +192,20 @@ impl Decoder {
             *input = &mut [];
             return Ok(None);
         }
-        let found = match self.advance(input) {
-            Ok(Step::Ready(incoming)) => Ok(Some(incoming)),
-            Ok(Step::Message) => {
-                self.handed = Handed::Message;
+        let step = match self.advance(input) {
+            Ok(step) => step,
+            Err(violation) => return Err(self.end(violation)),
+        };
+        self.idle = self.header_len == 0 && self.frame.is_none() && self.message.is_none();
+        match step {
+            Step::Ready(incoming) => {
+                if matches!(incoming, Incoming::Close(_)) {
+                    (self.ended, self.idle) = (true, false);
+                }
+                Ok(Some(incoming))
+            }
+            Step::Message => {
+                (self.handed, self.idle) = (Handed::Message, false);
                 Ok(self.message.as_ref().map(|message| match message {
                     Message::Text(text) => Incoming::Text(text.as_str()),
                     Message::Binary(bytes) | Message::Deflated { bytes, .. } => {
@@ -138,21 +213,21 @@ impl Decoder {
                     }
                 }))
             }
-            Ok(Step::Control(opcode)) => {
-                self.handed = Handed::Control;
+            Step::Control(opcode) => {
+                (self.handed, self.idle) = (Handed::Control, false);
+                self.ended = opcode == Opcode::Close;
                 control(opcode, &self.control).map(Some)
             }
-            Ok(Step::Nothing) => Ok(None),
-            Err(violation) => {
-                self.message = None;
-                self.control = Vec::new();
-                Err(violation)
-            }
-        };
-        if matches!(found, Err(_) | Ok(Some(Incoming::Close(_)))) {
-            self.ended = true;
+            Step::Nothing => Ok(None),
         }
-        found
+    }
+
+    /// Nothing is read or kept after a violation.
+    #[cold]
+    fn end(&mut self, violation: Violation) -> Violation {
+        (self.ended, self.idle) = (true, false);
+        (self.frame, self.message, self.control) = (None, None, Vec::new());
+        violation
     }
 
     /// Whether a message or a control frame has begun and not ended.

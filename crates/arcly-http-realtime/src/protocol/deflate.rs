@@ -128,12 +128,17 @@ impl Deflate {
         let mut out = Vec::with_capacity(encode::HEADER_MAX + payload.len());
         out.resize(encode::HEADER_MAX, 0);
         let done = stream.compress_vec(payload, &mut out, FlushCompress::Sync);
-        let whole = stream.total_in() == payload.len() as u64;
-        stream.reset();
-        pool[place] = Some(stream);
-        COMPRESSORS.set(pool);
         // Room left over shows that the flush is whole.
-        if done.is_err() || !whole || out.len() == out.capacity() {
+        let whole =
+            done.is_ok() && stream.total_in() == payload.len() as u64 && out.len() < out.capacity();
+        if whole {
+            // One that holds bytes back is not pooled: zlib-rs 0.6.8 forgets on
+            // reset how many, but not where they lay, and panics some time later.
+            stream.reset();
+            pool[place] = Some(stream);
+        }
+        COMPRESSORS.set(pool);
+        if !whole {
             return None;
         }
         out.truncate(out.strip_suffix(&FLUSHED)?.len());

@@ -11,7 +11,7 @@ pub(super) const CONTROL_MAX: usize = 125;
 pub(super) const FIN: u8 = 0x80;
 pub(super) const RSV1: u8 = 0x40;
 const RSV2_RSV3: u8 = 0x30;
-const MASKED: u8 = 0x80;
+pub(super) const MASKED: u8 = 0x80;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]

@@ -205,12 +205,20 @@ fn check_once(bytes: &[u8], expected: Seen) {
 #[test]
 fn what_does_not_shrink_is_sent_as_it_is() {
     let mut seed = 1_u64;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (seed >> 33) as u8
-    })
-    .take(1000)
-    .collect();
-    assert_eq!(agreed(&[]).binary(&noise), protocol::binary(&noise));
-    assert_eq!(agreed(&[]).text("short"), protocol::text("short"));
+    let mut noise = |len: usize| -> Vec<u8> {
+        let next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as u8
+        };
+        std::iter::repeat_with(next).take(len).collect()
+    };
+    let deflate = agreed(&[]);
+    assert_eq!(deflate.text("short"), protocol::text("short"));
+    // Many: what a compressor held back must not add up.
+    for len in 256..1000 {
+        let noise = noise(len);
+        assert_eq!(deflate.binary(&noise), protocol::binary(&noise));
+    }
+    let prose = prose(1000);
+    check_once(&masked(&deflate.text(&prose)), text(&prose));
 }
