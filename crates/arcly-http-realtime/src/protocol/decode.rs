@@ -200,7 +200,7 @@ impl Decoder {
         match step {
             Step::Ready(incoming) => {
                 if matches!(incoming, Incoming::Close(_)) {
-                    (self.ended, self.idle) = (true, false);
+                    (self.ended, self.idle, self.message) = (true, false, None);
                 }
                 Ok(Some(incoming))
             }
@@ -215,7 +215,9 @@ impl Decoder {
             }
             Step::Control(opcode) => {
                 (self.handed, self.idle) = (Handed::Control, false);
-                self.ended = opcode == Opcode::Close;
+                if opcode == Opcode::Close {
+                    (self.ended, self.message) = (true, None);
+                }
                 control(opcode, &self.control).map(Some)
             }
             Step::Nothing => Ok(None),
@@ -226,16 +228,24 @@ impl Decoder {
     #[cold]
     fn end(&mut self, violation: Violation) -> Violation {
         (self.ended, self.idle) = (true, false);
-        (self.frame, self.message, self.control) = (None, None, Vec::new());
+        (self.header_len, self.frame, self.message) = (0, None, None);
+        self.control = Vec::new();
         violation
     }
 
-    /// Whether a message or a control frame has begun and not ended.
+    /// Whether a message or a control frame has begun and not ended: someone who
+    /// lets the server wait, to whom a deadline may be set.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.header_len > 0
             || self.frame.is_some()
             || (self.message.is_some() && self.handed != Handed::Message)
+    }
+
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.control.capacity() + self.message.as_ref().map_or(0, Message::capacity)
     }
 
     fn advance<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Step<'a>, Violation> {

@@ -36,6 +36,15 @@ impl Message {
         }
         Ok(())
     }
+
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        match self {
+            Self::Text(text) => text.whole.capacity(),
+            Self::Binary(bytes) | Self::Deflated { bytes, .. } => bytes.capacity(),
+        }
+    }
 }
 
 /// Text whose every byte so far can be UTF-8.

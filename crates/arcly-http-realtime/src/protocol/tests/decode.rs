@@ -1,5 +1,6 @@
 use super::{KEY, LIMITS, Seen, binary, check, check_with, feed, frame, text};
 use crate::protocol::header::unmask;
+use crate::protocol::message::Message;
 use crate::protocol::{CloseCode, Decoder, Incoming, Limits, Violation};
 
 const PROTOCOL: Seen = Seen::Fault(1002);
@@ -253,5 +254,52 @@ fn the_mask_comes_off_at_every_length() {
             plain.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
         unmask(&mut bytes, KEY);
         assert_eq!(bytes, plain);
+    }
+}
+
+#[test]
+fn memory_grows_with_what_came_and_not_with_what_was_announced() {
+    let limits = Limits { frame_max: 1 << 30, message_max: 1 << 30 };
+    for text in [true, false] {
+        let mut message = Message::new(text, false);
+        let mut came = 0;
+        for part in [1, 10, 100, 1000, 1000, 5, 30_000] {
+            message.push(&vec![b'a'; part], limits.message_max).unwrap();
+            came += part;
+            assert!(message.capacity() <= came * 2, "{} of {came}", message.capacity());
+        }
+        // The end is known: no more than that.
+        message.push(&[b'a'; 10_000], came + 12_000).unwrap();
+        assert!(message.capacity() <= came + 12_000);
+    }
+    // Fragments of nothing keep nothing.
+    let mut bytes = frame(0x02, b"");
+    for _ in 0..10_000 {
+        bytes.extend(frame(0x00, b""));
+    }
+    let mut decoder = Decoder::new(limits, None);
+    assert_eq!(feed(&mut decoder, [bytes.as_slice()]), []);
+    assert_eq!(decoder.kept(), 0);
+}
+
+#[test]
+fn what_was_kept_is_given_back() {
+    let mut decoder = Decoder::new(LIMITS, None);
+    let long = "x".repeat(100_000);
+    let parts = [frame(0x81, long.as_bytes()), frame(0x89, b"ping"), frame(0x82, b"short")];
+    for bytes in parts {
+        let (head, tail) = bytes.split_at(bytes.len() - 1);
+        assert_eq!(feed(&mut decoder, [head]), []);
+        assert!(decoder.kept() > 0);
+        assert_eq!(feed(&mut decoder, [tail]).len(), 1);
+        assert_eq!(decoder.kept(), 0);
+    }
+    // A close frame or a violation ends what had begun.
+    for last in [frame(0x88, b""), frame(0x83, b"")] {
+        let mut decoder = Decoder::new(LIMITS, None);
+        assert_eq!(feed(&mut decoder, [frame(0x01, long.as_bytes()).as_slice()]), []);
+        assert!(decoder.kept() > 0);
+        assert_eq!(feed(&mut decoder, [last.as_slice()]).len(), 1);
+        assert_eq!(decoder.kept(), 0);
     }
 }

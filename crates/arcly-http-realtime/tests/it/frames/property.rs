@@ -54,6 +54,7 @@ pub(super) fn frames(data: &[u8]) {
     let ends = |seen: &Seen| matches!(seen, Seen::Close(_) | Seen::Fault(..));
     if let Some(end) = whole.iter().position(ends) {
         assert_eq!(end + 1, whole.len(), "nothing comes after the end");
+        assert!(!partial, "nothing is waited for after the end");
     }
     let mut accepted = whole;
     for seen in &accepted {
@@ -83,26 +84,21 @@ fn decode<'p>(
 ) -> (Vec<Seen>, bool) {
     let mut decoder = Decoder::new(limits, deflate);
     let mut seen = Vec::new();
-    let mut ended = false;
     for part in parts {
         let mut part = part.to_vec();
         let mut input = part.as_mut_slice();
         loop {
             match decoder.next(&mut input) {
-                Ok(Some(incoming)) => {
-                    ended |= matches!(incoming, Incoming::Close(_));
-                    seen.push(own(incoming));
-                }
+                Ok(Some(incoming)) => seen.push(own(incoming)),
                 Ok(None) => break,
                 Err(violation) => {
-                    ended = true;
                     seen.push(Seen::Fault(violation.code().get(), violation.reason()));
                 }
             }
         }
         assert!(input.is_empty());
     }
-    (seen, !ended && decoder.is_partial())
+    (seen, decoder.is_partial())
 }
 
 fn own(incoming: Incoming<'_>) -> Seen {
