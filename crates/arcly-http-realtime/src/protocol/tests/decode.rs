@@ -140,6 +140,9 @@ fn control_frames_are_short_and_whole() {
 #[test]
 fn lengths_are_written_in_the_shortest_way() {
     check(&[0x82, 0xfe, 0, 125, 0, 0, 0, 0], &[PROTOCOL]);
+    // With its payload, too.
+    check(b"\x81\xfe\0\x03\0\0\0\0abc", &[PROTOCOL]);
+    check(b"\x81\xff\0\0\0\0\0\0\0\x03\0\0\0\0abc", &[PROTOCOL]);
     check(&[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0], &[PROTOCOL]);
     check(&[0x82, 0xff, 0x80, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], &[PROTOCOL]);
 }
