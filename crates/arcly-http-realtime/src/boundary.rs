@@ -47,7 +47,7 @@ use crate::gateway::GatewayRuntime;
 use crate::hub::{EVERYBODY, PRINCIPAL};
 use crate::line::Bounds;
 use crate::protocol::handshake::{self, HandshakeFault};
-use crate::protocol::{Decoder, Deflate, Limits};
+use crate::protocol::{Decoder, Limits};
 use crate::registry::{ConnectionRegistry, Full, Permit, RoomKey, Whose};
 use session::Session;
 
@@ -132,7 +132,7 @@ async fn open(served: &Arc<Served>, context: &mut Context) -> Result<Response, P
     })?;
 
     let head = &context.head;
-    let client = Client::new(served, head.claims().cloned(), head.client());
+    let client = Client::new(served, head.claims().cloned(), head.client(), deflate);
     let row = Row::register(Arc::clone(&client));
     context.set_socket(Arc::clone(&client) as _);
     let answer = served.runtime.on_connect.call(context).await?;
@@ -141,7 +141,7 @@ async fn open(served: &Arc<Served>, context: &mut Context) -> Result<Response, P
     }
     take_seats(&client)?;
     let channel = Channel::of(context);
-    let life = live(row, permit, upgrade, channel, deflate).with_current_subscriber();
+    let life = live(row, permit, upgrade, channel).with_current_subscriber();
     served.registry.sockets().spawn(life);
     Ok(accepted.map(|()| Body::empty()))
 }
@@ -213,15 +213,9 @@ impl Drop for Row {
 }
 
 /// The life of a socket that `on_connect` let in.
-async fn live(
-    row: Row,
-    permit: Permit,
-    upgrade: Upgrade,
-    channel: Channel,
-    deflate: Option<Deflate>,
-) {
+async fn live(row: Row, permit: Permit, upgrade: Upgrade, channel: Channel) {
     let client = Arc::clone(&row.0);
-    let pumped = AssertUnwindSafe(pump(&client, upgrade, channel, deflate)).catch_unwind().await;
+    let pumped = AssertUnwindSafe(pump(&client, upgrade, channel)).catch_unwind().await;
     if pumped.is_err() {
         tracing::error!(socket = client.id, "a socket's task panicked");
     }
@@ -245,7 +239,7 @@ async fn leave(client: &Arc<Client>) {
 
 /// Waits for the connection, then reads, handles and writes until the socket is over, and
 /// says goodbye.
-async fn pump(client: &Arc<Client>, upgrade: Upgrade, channel: Channel, deflate: Option<Deflate>) {
+async fn pump(client: &Arc<Client>, upgrade: Upgrade, channel: Channel) {
     let clock = client.served.registry.clock();
     let (socket, early) = match clock.timeout(UPGRADE_MAX, upgrade.connection()).await {
         Ok(Ok(connection)) => connection,
@@ -262,7 +256,7 @@ async fn pump(client: &Arc<Client>, upgrade: Upgrade, channel: Channel, deflate:
     client.note_seen();
     let tuning = &client.served.tuning;
     let limits = Limits { frame_max: tuning.frame_max, message_max: tuning.message_max };
-    let decoder = Decoder::new(limits, deflate);
+    let decoder = Decoder::new(limits, client.deflate);
     let mut session = Session::new(Arc::clone(client), channel, decoder, early);
     let ended = std::future::poll_fn(|cx| session.poll(cx)).await;
     tracing::debug!(socket = client.id, %ended, "a socket ended");

@@ -17,7 +17,7 @@ use crate::boundary::Served;
 use crate::gateway::ServerEvent;
 use crate::line::{Cause, Line, Verdict};
 use crate::message::{self, WsMessage};
-use crate::protocol::{self, CloseCode};
+use crate::protocol::{self, CloseCode, Deflate};
 use crate::registry::{Addressee, Publish, RoomKey, Seat, lock};
 use crate::room::Room;
 
@@ -43,6 +43,8 @@ pub(crate) struct Client {
     claims: Mutex<Option<Arc<Claims>>>,
     tenant: Option<Arc<str>>,
     pub(crate) address: Option<IpAddr>,
+    /// What the handshake agreed on about compression.
+    pub(crate) deflate: Option<Deflate>,
     /// The sweep at which something was last heard of it.
     seen: AtomicU64,
     /// When its credentials run out, in seconds since 1970; 0: never.
@@ -55,6 +57,7 @@ impl Client {
         served: &Arc<Served>,
         claims: Option<Arc<Claims>>,
         address: Option<IpAddr>,
+        deflate: Option<Deflate>,
     ) -> Arc<Self> {
         let (id, shard) = served.registry.next();
         let tenant = claims.as_ref().and_then(|claims| claims.tenant()).map(Arc::from);
@@ -68,6 +71,7 @@ impl Client {
             claims: Mutex::new(claims),
             tenant,
             address,
+            deflate,
             seen: AtomicU64::new(served.registry.tick()),
             expiry: AtomicI64::new(expiry),
             seats: Mutex::new(Some(vec![])),
@@ -142,7 +146,7 @@ impl Client {
             let to = Addressee::One(Arc::clone(self));
             self.served.registry.publish(&Publish { to, frame, except: None, at });
         } else {
-            self.served.registry.deliver(self, &frame);
+            self.served.registry.deliver(self, &frame.into());
             self.served.registry.metrics().delivered(1);
         }
     }

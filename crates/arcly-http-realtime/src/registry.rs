@@ -7,6 +7,7 @@
 //! out as one write.
 
 mod flush;
+mod frames;
 mod limits;
 mod rooms;
 mod sweep;
@@ -24,6 +25,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use flush::{Addressee, Publish};
+pub(crate) use frames::Frames;
 pub(crate) use limits::{Full, Permit, Whose};
 pub(crate) use rooms::{RoomKey, Seat};
 

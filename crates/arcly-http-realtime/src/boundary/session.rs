@@ -204,7 +204,8 @@ impl Session {
                     self.handlers.binary(bytes, cx);
                 }
                 Incoming::Ping(payload) => {
-                    self.client.served.registry.deliver(&self.client, &protocol::pong(payload));
+                    let pong = protocol::pong(payload).into();
+                    self.client.served.registry.deliver(&self.client, &pong);
                 }
                 Incoming::Pong(_) => {}
                 Incoming::Close(frame) => {
@@ -469,7 +470,7 @@ impl Handlers {
             Handled::Reply(data) => message::answer(id, "data", data),
             Handled::Refused { problem, .. } => message::answer(id, "error", problem),
         };
-        self.client.served.registry.deliver(&self.client, &frame);
+        self.client.served.registry.deliver(&self.client, &frame.into());
         self.client.served.registry.metrics().delivered(1);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use arcly_http_core::task::Stop;
 use bytes::{Bytes, BytesMut};
 
-use super::{ConnectionRegistry, RoomKey, lock};
+use super::{ConnectionRegistry, Frames, RoomKey, lock};
 use crate::client::Client;
 use crate::line::Sent;
 
@@ -95,7 +95,7 @@ impl ConnectionRegistry {
             let mut at = 0;
             while let Some(first) = turn.get(at) {
                 let count = together(&turn[at..]);
-                let frames = joined(&turn[at..at + count]);
+                let frames = Frames::from(joined(&turn[at..at + count]));
                 match &first.to {
                     Addressee::One(client) => {
                         self.deliver(client, &frames);
@@ -135,8 +135,8 @@ impl ConnectionRegistry {
     }
 
     /// Sends frames to one socket; one that has no room for them is evicted.
-    pub(crate) fn deliver(&self, client: &Client, frames: &Bytes) {
-        match client.line.send(frames, self.tick()) {
+    pub(crate) fn deliver(&self, client: &Client, frames: &Frames) {
+        match client.line.send(frames.form(client.deflate), self.tick()) {
             Sent::Taken => {}
             Sent::Full => client.evict(),
             Sent::Over => {}

@@ -5,9 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arcly_http_core::task::Stop;
-use bytes::Bytes;
 
-use super::{ConnectionRegistry, lock};
+use super::{ConnectionRegistry, Frames, lock};
 use crate::client::Client;
 use crate::line::{Cause, Verdict};
 use crate::protocol::{self, CloseCode};
@@ -19,7 +18,7 @@ impl ConnectionRegistry {
     /// Looks at every socket once a period. A sweep that comes late counts as one: missed
     /// pings are left out.
     pub(super) async fn sweep(&self, stop: Stop) {
-        let ping = protocol::ping(b"");
+        let ping = Frames::from(protocol::ping(b""));
         loop {
             let period = Duration::from_millis(self.0.period.load(Ordering::Relaxed));
             if stop.until(self.0.clock.sleep(period)).await.is_none() {
@@ -51,7 +50,7 @@ impl ConnectionRegistry {
         }
     }
 
-    fn look_at(&self, client: &Client, ping: &Bytes) {
+    fn look_at(&self, client: &Client, ping: &Frames) {
         let tick = self.tick();
         let tuning = &client.served.tuning;
         let since = |time: Duration| tick.saturating_sub(self.ticks(time));

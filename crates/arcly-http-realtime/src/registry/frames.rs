@@ -1,0 +1,109 @@
+//! Messages on their way to many sockets, in each form that sockets take.
+
+use std::cell::OnceCell;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::protocol::Deflate;
+
+/// Whole frames as they are, and compressed for those who agreed to it: once for each size
+/// of window, when the first socket needs it.
+pub(crate) struct Frames {
+    plain: Bytes,
+    deflated: [OnceCell<Bytes>; WINDOWS],
+}
+
+/// Sizes of windows: 9 to 15 bits.
+const WINDOWS: usize = 7;
+const WINDOW_BITS_MIN: u8 = 9;
+
+impl From<Bytes> for Frames {
+    fn from(plain: Bytes) -> Self {
+        Self { plain, deflated: Default::default() }
+    }
+}
+
+impl Frames {
+    pub(crate) fn form(&self, deflate: Option<Deflate>) -> &Bytes {
+        let Some(deflate) = deflate else { return &self.plain };
+        let window = usize::from(deflate.window_bits().saturating_sub(WINDOW_BITS_MIN));
+        self.deflated[window.min(WINDOWS - 1)].get_or_init(|| compress(&self.plain, deflate))
+    }
+}
+
+/// Each message compressed by itself, where that is worth it; control frames as they are.
+fn compress(plain: &Bytes, deflate: Deflate) -> Bytes {
+    let mut whole = BytesMut::new();
+    let mut rest = plain.clone();
+    while !rest.is_empty() {
+        let Some((opcode, header, len)) = head(&rest) else { break };
+        let frame = rest.split_to((header + len).min(rest.len()));
+        let payload = &frame[header.min(frame.len())..];
+        let compressed = match (opcode, std::str::from_utf8(payload)) {
+            (TEXT, Ok(text)) => deflate.text(text),
+            (BINARY, _) => deflate.binary(payload),
+            _ => frame,
+        };
+        if rest.is_empty() && whole.is_empty() {
+            return compressed;
+        }
+        whole.extend_from_slice(&compressed);
+    }
+    whole.freeze()
+}
+
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+
+/// Opcode, bytes of header and bytes of payload of a frame that we have written.
+fn head(frame: &[u8]) -> Option<(u8, usize, usize)> {
+    let opcode = frame.first()? & 0x0f;
+    Some(match frame.get(1)? & 0x7f {
+        126 => (opcode, 4, usize::from(u16::from_be_bytes(frame.get(2..4)?.try_into().ok()?))),
+        127 => {
+            let len = u64::from_be_bytes(frame.get(2..10)?.try_into().ok()?);
+            (opcode, 10, usize::try_from(len).ok()?)
+        }
+        len => (opcode, 2, usize::from(len)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{self, handshake};
+
+    fn deflate() -> Deflate {
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in [
+            ("upgrade", "websocket"),
+            ("connection", "upgrade"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-extensions", "permessage-deflate"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let method = http::Method::GET;
+        handshake::check(&method, http::Version::HTTP_11, &headers).unwrap().deflate().unwrap()
+    }
+
+    #[test]
+    fn each_message_is_compressed_by_itself_and_short_ones_are_not() {
+        let long = "a long text ".repeat(100_000);
+        let mut all = BytesMut::new();
+        for text in ["short", &long, "", &long[..300]] {
+            protocol::put_text(&mut all, text);
+        }
+        protocol::put_binary(&mut all, &[7; 70_000]);
+        protocol::put_ping(&mut all, b"x");
+        let frames = Frames::from(all.clone().freeze());
+        assert_eq!(*frames.form(None), all);
+        let deflated = frames.form(Some(deflate()));
+        assert!(deflated.len() < 20_000, "{}", deflated.len());
+        assert!(deflated.starts_with(&protocol::text("short")));
+        assert!(deflated.ends_with(&protocol::ping(b"x")));
+        let one = Frames::from(protocol::text("short"));
+        assert_eq!(*one.form(Some(deflate())), protocol::text("short"));
+    }
+}
