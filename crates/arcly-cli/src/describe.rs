@@ -57,8 +57,9 @@ fn parse<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, CliError> {
     })
 }
 
-pub(crate) fn openapi(target: &Target) -> Result<String, CliError> {
-    let text = target.ask("openapi")?;
+/// `openapi` or `asyncapi`.
+pub(crate) fn document(target: &Target, kind: &str) -> Result<String, CliError> {
+    let text = target.ask(kind)?;
     let _: serde_json::Value = parse(&text)?;
     Ok(text.trim_end().to_owned())
 }

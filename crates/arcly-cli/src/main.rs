@@ -80,6 +80,14 @@ enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Write the AsyncAPI document of the gateways.
+    Asyncapi {
+        /// Where to; standard output without it.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Write the OpenAPI document.
     Openapi {
         /// Where to; standard output without it.
@@ -158,18 +166,16 @@ fn run(command: Command) -> Result<String, CliError> {
             })
         }
         Command::Exec { target, words } => target.exec(&words).map(|()| String::new()),
-        Command::Openapi { out, target } => {
-            let document = describe::openapi(&target)?;
-            match out {
-                None => Ok(document),
-                Some(path) => {
-                    std::fs::write(&path, document + "\n")
-                        .map_err(|error| CliError::io("write", &path, &error))?;
-                    Ok(format!("wrote {}", path.display()))
-                }
-            }
-        }
+        Command::Openapi { out, target } => written(describe::document(&target, "openapi")?, out),
+        Command::Asyncapi { out, target } => written(describe::document(&target, "asyncapi")?, out),
     }
+}
+
+/// Writes a document to a file, if one is named.
+fn written(document: String, out: Option<PathBuf>) -> Result<String, CliError> {
+    let Some(path) = out else { return Ok(document) };
+    std::fs::write(&path, document + "\n").map_err(|error| CliError::io("write", &path, &error))?;
+    Ok(format!("wrote {}", path.display()))
 }
 
 #[expect(clippy::print_stdout, reason = "a command line answers on standard output")]

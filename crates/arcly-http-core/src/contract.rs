@@ -2,8 +2,9 @@
 //! documents written from it.
 //!
 //! Arguments, replies and stages fill an [`Operation`]; a [`Contract`] collects
-//! operations and writes OpenAPI 3.1.
+//! operations and writes OpenAPI 3.1, and AsyncAPI 3.0 for gateways.
 
+mod asyncapi;
 mod operation;
 mod problems;
 mod schema;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
+pub use asyncapi::Channel;
 pub use operation::{Operation, OperationFacts, StatusFacts};
 use problems::Problems;
 use schema::Schemas;

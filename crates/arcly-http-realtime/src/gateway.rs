@@ -12,7 +12,7 @@ use arcly_http_core::di::{Dep, DepKind, DepSpec, Key, Token};
 use arcly_http_web::app::WsTuning;
 use arcly_http_web::argument::{BindError, Binder};
 use arcly_http_web::pipeline::message::Event;
-use arcly_http_web::{Controller, Endpoint};
+use arcly_http_web::{Controller, Emitted, Endpoint};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -111,6 +111,12 @@ pub const GATEWAY_NEEDS: &[Dep] = &[Dep {
     spec: DepSpec { key: ConnectionRegistry::KEY, kind: DepKind::Shared, many: false },
     line: 0,
 }];
+
+/// An event that a gateway sends, as its document shows it.
+#[must_use]
+pub fn emitted<E: ServerEvent>() -> Emitted {
+    Emitted { name: E::NAME, describe: |operation| operation.reply::<E>(200, "application/json") }
+}
 
 /// Says in the document what the handshake of a gateway answers with.
 pub fn describe_handshake(operation: &mut Operation) {

@@ -29,7 +29,7 @@ pub use boundary::ws_route;
 pub use client::{CREDENTIALS_EXPIRED, TOO_SLOW, WsClient};
 pub use gateway::{
     Codec, Emits, GATEWAY_NEEDS, Gateway, GatewayRuntime, GatewaySpec, OnDisconnect, ServerEvent,
-    describe_handshake, gateway_endpoint,
+    describe_handshake, emitted, gateway_endpoint,
 };
 pub use hub::{Hub, Tenanted, To};
 pub use line::Cause;

@@ -8,3 +8,6 @@ window.ui = SwaggerUIBundle({
   persistAuthorization: false,
   presets: [SwaggerUIBundle.presets.apis],
 });
+fetch("/asyncapi.json", { method: "HEAD" }).then((response) => {
+  document.getElementById("sockets").hidden = !response.ok;
+});

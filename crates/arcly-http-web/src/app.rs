@@ -300,6 +300,16 @@ impl App {
         contract.to_openapi()
     }
 
+    /// Writes the AsyncAPI document of the gateways, without building any provider; `None`
+    /// where there are none.
+    #[must_use]
+    pub fn asyncapi(&self) -> Option<serde_json::Value> {
+        let declared = self.declared();
+        let gateways: Vec<_> = declared.into_iter().filter(|found| found.is_gateway).collect();
+        (!gateways.is_empty())
+            .then(|| asyncapi(self.contract(), &gateways, self.scheme(), &self.config))
+    }
+
     /// The route table, without building any provider.
     #[must_use]
     pub fn routes(&self) -> Vec<RouteLine> {
@@ -383,6 +393,7 @@ impl App {
                         format!("{}{}", self.root.prefix, module.prefix)
                     };
                     let events = std::mem::take(&mut events);
+                    let emits = http.emits.clone();
                     let is_gateway = http.is_gateway;
                     declared.push(Declared {
                         controller,
@@ -391,6 +402,7 @@ impl App {
                         prefix,
                         is_gateway,
                         events,
+                        emits,
                     });
                 }
             }
@@ -468,6 +480,7 @@ impl App {
         let mut facts = HashMap::new();
         let mut operations = vec![];
         let mut ids: HashMap<String, String> = HashMap::new();
+        let mut gateways = vec![];
         for declared in self.declared() {
             let version = table.versioning().prefix(declared.route.fact.version);
             let of_operation =
@@ -490,7 +503,16 @@ impl App {
                 Fault::Settings(fault) => AppError::Settings { route, fault },
             })?;
             table.add(&path, &declared.route, Arc::new(built)).map_err(AppError::Table)?;
+            if declared.is_gateway {
+                gateways.push(declared);
+            }
         }
+        let sockets: Option<Arc<Document>> = (!gateways.is_empty()).then(|| {
+            let (empty, config) = (self.contract(), self.config.clone());
+            let scheme = self.scheme().map(str::to_owned);
+            let write = move || asyncapi(empty, &gateways, scheme.as_deref(), &config);
+            Arc::new(Document::new(Box::new(write)))
+        });
         for mounted in self.mounts {
             table.mount(mounted);
         }
@@ -517,7 +539,7 @@ impl App {
             table,
             authenticator: container.get::<dyn Authenticator>().map(|found| found.into_arc()),
             filters,
-            docs: self.config.docs.then(|| Docs::new(&openapi)),
+            docs: self.config.docs.then(|| Docs::new(&openapi, sockets.as_ref())),
             recorder: recorder.clone(),
             clock,
             deadline: self.config.deadline,
@@ -546,6 +568,22 @@ impl App {
             config: self.config,
         })
     }
+}
+
+fn asyncapi(
+    mut contract: Contract,
+    gateways: &[Declared],
+    scheme: Option<&str>,
+    config: &LaunchConfig,
+) -> serde_json::Value {
+    let channels: Vec<_> = gateways
+        .iter()
+        .map(|gateway| {
+            let version = config.versioning.prefix(gateway.route.fact.version);
+            gateway.describe_channel(&mut contract, scheme, config, version)
+        })
+        .collect();
+    contract.to_asyncapi(&channels)
 }
 
 /// Stands in for a route where filters of the root module are bound.

@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: offline, under a strict content security policy.
+//! `/openapi.json`, `/asyncapi.json` and `/docs`: offline, under a strict content security policy.
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -20,25 +20,53 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 /// nobody who does.
 pub(crate) type Document = LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>;
 
-/// The document as text, and the pages that show it.
+/// The documents as text, and the pages that show them.
 pub(crate) struct Docs {
-    openapi: Arc<Document>,
+    openapi: Written,
+    /// Of an application that has gateways.
+    asyncapi: Option<Written>,
+}
+
+struct Written {
+    document: Arc<Document>,
     text: OnceLock<Bytes>,
 }
 
-impl Docs {
-    pub(crate) fn new(openapi: &Arc<Document>) -> Self {
-        Self { openapi: Arc::clone(openapi), text: OnceLock::new() }
+impl Written {
+    fn new(document: &Arc<Document>) -> Self {
+        Self { document: Arc::clone(document), text: OnceLock::new() }
     }
 
     fn text(&self) -> Bytes {
-        self.text.get_or_init(|| (**self.openapi).to_string().into()).clone()
+        self.text.get_or_init(|| (**self.document).to_string().into()).clone()
+    }
+}
+
+impl Docs {
+    pub(crate) fn new(openapi: &Arc<Document>, asyncapi: Option<&Arc<Document>>) -> Self {
+        Self { openapi: Written::new(openapi), asyncapi: asyncapi.map(Written::new) }
     }
 
     /// Answers, if the path is one of the documentation.
     pub(crate) fn find(&self, head: &Head) -> Option<Response> {
         let (body, media_type, is_packed): (Bytes, &'static str, bool) = match head.uri().path() {
-            "/openapi.json" => (self.text(), "application/json", false),
+            "/openapi.json" => (self.openapi.text(), "application/json", false),
+            "/asyncapi.json" => (self.asyncapi.as_ref()?.text(), "application/json", false),
+            "/docs/sockets" => (
+                Bytes::from_static(include_bytes!("../assets/sockets.html")),
+                "text/html; charset=utf-8",
+                false,
+            ),
+            "/docs/sockets.js" => (
+                Bytes::from_static(include_bytes!("../assets/sockets.js")),
+                "text/javascript; charset=utf-8",
+                false,
+            ),
+            "/docs/sockets.css" => (
+                Bytes::from_static(include_bytes!("../assets/sockets.css")),
+                "text/css; charset=utf-8",
+                false,
+            ),
             "/docs" | "/docs/" => (
                 Bytes::from_static(include_bytes!("../assets/docs.html")),
                 "text/html; charset=utf-8",

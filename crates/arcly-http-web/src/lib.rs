@@ -30,6 +30,6 @@ pub use context::{Context, Head};
 pub use endpoint::{Called, Endpoint, endpoint_of};
 pub use pipeline::{Compress, Cors, security_headers};
 pub use reply::{Reply, Response};
-pub use route::{Controller, ControllerHttp, EventRoute, HttpRoute, ModuleHttp};
+pub use route::{Controller, ControllerHttp, Emitted, EventRoute, HttpRoute, ModuleHttp};
 pub use stage::{Filter, Guard, Interceptor, Next, Stages};
 pub use url::build_url;

@@ -61,7 +61,17 @@ pub struct ControllerHttp {
     pub(crate) routes: Vec<HttpRoute>,
     /// Of a gateway: the events that it takes.
     pub(crate) events: Vec<EventRoute>,
+    pub(crate) emits: Vec<Emitted>,
     pub(crate) is_gateway: bool,
+}
+
+/// An event that a gateway sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Emitted {
+    /// As clients know it.
+    pub name: &'static str,
+    /// Says in the document what it carries, as a reply.
+    pub describe: fn(&mut Operation),
 }
 
 /// An event that a gateway takes. Its fact has the method `SUBSCRIBE`, and the path of the
@@ -78,13 +88,19 @@ impl ControllerHttp {
     /// Its stages and routes.
     #[must_use]
     pub fn new(stages: Stages, routes: Vec<HttpRoute>) -> Self {
-        Self { stages, routes, events: vec![], is_gateway: false }
+        Self { stages, routes, events: vec![], emits: vec![], is_gateway: false }
     }
 
-    /// A gateway: the route that opens its sockets, and the events that they may send.
+    /// A gateway: the route that opens its sockets, the events that they may send, and those
+    /// that they are sent.
     #[must_use]
-    pub fn gateway(stages: Stages, handshake: HttpRoute, events: Vec<EventRoute>) -> Self {
-        Self { stages, routes: vec![handshake], events, is_gateway: true }
+    pub fn gateway(
+        stages: Stages,
+        handshake: HttpRoute,
+        events: Vec<EventRoute>,
+        emits: Vec<Emitted>,
+    ) -> Self {
+        Self { stages, routes: vec![handshake], events, emits, is_gateway: true }
     }
 
     pub(crate) fn of(meta: &ControllerMeta) -> Option<Self> {

@@ -83,7 +83,7 @@ fn check(config: &ServerConfig) -> Result<(), String> {
 
 /// Runs an application as a process: what `#[arcly_http::main]` calls.
 ///
-/// With `ARCLY_DESCRIBE=openapi`, `routes`, `graph` or `config` in the environment it
+/// With `ARCLY_DESCRIBE=openapi`, `asyncapi`, `routes`, `graph` or `config` in the environment it
 /// prints that as JSON and ends, without building anything.
 pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
     let mut words = vec![];
@@ -309,6 +309,10 @@ async fn next_signal() {
 fn describe_to_stdout(app: &App, what: &str) -> ExitCode {
     let value = match what {
         "openapi" => Ok(app.openapi()),
+        "asyncapi" => match app.asyncapi() {
+            Some(document) => Ok(document),
+            None => return fail("the application has no gateways"),
+        },
         "routes" => serde_json::to_value(app.routes()),
         "graph" => serde_json::to_value(describe::graph(app.root())),
         "config" => match app.load_config() {
@@ -321,7 +325,7 @@ fn describe_to_stdout(app: &App, what: &str) -> ExitCode {
         },
         other => {
             return fail(&format!(
-                "ARCLY_DESCRIBE is `{other}`; write openapi, routes, graph or config"
+                "ARCLY_DESCRIBE is `{other}`; write openapi, asyncapi, routes, graph or config"
             ));
         }
     };

@@ -84,6 +84,10 @@ pub(super) fn emit(
         let route = of_controller::http_route(&args.base, gateway, index, route);
         quote!(#(#cfgs)* #rt::EventRoute { name: #name, route: #route })
     });
+    let emitted = args.emits.iter().map(|event| {
+        let rt = rt_at(event.span());
+        quote_spanned!(event.span()=> #rt::emitted::<#event>())
+    });
     let handshake = handshake(args, gateway, &routes[0], &unordered, taken.disconnect.as_ref());
     let stage_list = stages(&args.base.common.stages);
     let asks = of_controller::asks(&routes);
@@ -101,6 +105,7 @@ pub(super) fn emit(
                     #stage_list,
                     #handshake,
                     ::std::vec::Vec::from([#(#events),*]),
+                    ::std::vec::Vec::from([#(#emitted),*]),
                 ))
             }
             #[automatically_derived]

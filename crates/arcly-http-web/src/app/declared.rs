@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arcly_http_core::access::Access;
 use arcly_http_core::cache::ResponseCache;
-use arcly_http_core::contract::{Contract, Operation, OperationFacts};
+use arcly_http_core::contract::{Channel, Contract, Operation, OperationFacts};
 use arcly_http_core::di::{ControllerMeta, FrozenDiContainer, Host, Key, Needer, RouteFact, Token};
 use arcly_http_core::observe::{Counter, Metrics, OperationMetrics};
 use arcly_http_core::problem::kinds;
@@ -23,7 +23,7 @@ use crate::limit::{Gradient, Rated, Rates};
 use crate::pipeline::message::{Event, Shared};
 use crate::pipeline::security_headers::{self, Headers};
 use crate::pipeline::{Core, Route, apply_layers, changes_things, is_protected};
-use crate::route::{HttpRoute, Versioning};
+use crate::route::{Emitted, HttpRoute, Versioning};
 use crate::stage::Stages;
 
 /// What all routes of an application are built with.
@@ -102,6 +102,8 @@ pub(super) struct Declared {
     pub(super) is_gateway: bool,
     /// What those may send.
     pub(super) events: Vec<DeclaredEvent>,
+    /// What those are sent.
+    pub(super) emits: Vec<Emitted>,
 }
 
 /// An event of a gateway with everything around it.
@@ -267,6 +269,54 @@ impl Declared {
             }
             self.stages.describe(operation);
         })
+    }
+
+    /// Describes a gateway for AsyncAPI: its handshake, what it takes, what it sends.
+    pub(super) fn describe_channel(
+        &self,
+        contract: &mut Contract,
+        scheme: Option<&str>,
+        config: &LaunchConfig,
+        version: String,
+    ) -> Channel {
+        let channel = Channel {
+            path: self.path(&version),
+            receives: self.events.iter().map(|event| event.name).collect(),
+            sends: self.emits.iter().map(|event| event.name).collect(),
+        };
+        self.describe(contract, scheme, config, version);
+        for event in &self.events {
+            let (route, fact) = (&event.route, event.route.fact);
+            contract.add("POST", &channel.receive_path(event.name), |operation: &mut Operation| {
+                operation.name("", route.summary, route.description);
+                operation.tags(route.tags);
+                (route.describe)(operation);
+                operation.problem(&kinds::INTERNAL);
+                if let (Some(scheme), true) = (scheme, is_protected(&fact.access)) {
+                    operation.security(scheme, &[]);
+                    operation.problem(&kinds::UNAUTHENTICATED);
+                }
+                if let Access::Can(action) = fact.access {
+                    operation.problem(&kinds::FORBIDDEN);
+                    operation.extension("x-action", action.name.into());
+                }
+                operation.extension("x-access", fact.access.describe().into());
+                if !event.rated.is_empty() {
+                    Rates::describe(operation);
+                }
+                let deadline = event.stages.settings.deadline.unwrap_or(config.deadline);
+                if let Some(limit) = deadline {
+                    operation.problem(&kinds::TIMEOUT);
+                    let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+                    operation.extension("x-deadline-ms", millis.into());
+                }
+                event.stages.describe(operation);
+            });
+        }
+        for event in &self.emits {
+            contract.add("GET", &channel.send_path(event.name), event.describe);
+        }
+        channel
     }
 
     fn refuses_cross_site(&self, config: &LaunchConfig) -> bool {

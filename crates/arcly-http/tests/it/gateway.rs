@@ -370,3 +370,43 @@ async fn stopping_tells_every_socket_that_the_server_goes_away() {
     assert_eq!((first.0, second.0), (1001, 1001));
     assert_eq!(counts.gone.load(Ordering::SeqCst), 2);
 }
+
+#[tokio::test]
+async fn the_document_says_what_sockets_take_and_send() {
+    let app = app().await;
+    let document = app.get("/asyncapi.json").send().await.expect(200).value();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    let channel = &document["channels"]["live-site"];
+    assert_eq!(channel["address"], "/live/{site}");
+    assert_eq!(channel["title"], "Opens a socket");
+    let watch = &document["operations"]["live-site.tag.watch"];
+    assert_eq!((&watch["action"], &watch["x-access"]), (&json!("receive"), &json!("public")));
+    let published = &document["operations"]["live-site.article.published"];
+    assert_eq!(published["action"], "send");
+    let message = &document["components"]["messages"]["live-site.tag.watch"]["payload"];
+    assert_eq!(message["properties"]["event"]["const"], "tag.watch");
+    assert_eq!(message["properties"]["data"]["$ref"], "#/components/schemas/Watch");
+    let secret = &document["operations"]["live-site.secret"];
+    assert!(secret["security"][0]["$ref"].is_string(), "{secret}");
+    let mut references = vec![];
+    collect(&document, &mut references);
+    assert!(references.len() > 20);
+    for reference in references {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    let page = app.get("/docs/sockets").send().await.expect(200);
+    assert!(page.text().contains("sockets.js"));
+    app.finish().await;
+}
+
+fn collect(value: &serde_json::Value, into: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            into.extend(fields.get("$ref").and_then(|found| found.as_str()).map(str::to_owned));
+            fields.values().for_each(|value| collect(value, into));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
+        _ => {}
+    }
+}
