@@ -48,7 +48,8 @@ struct Inner {
     shards: Box<[Shard]>,
     counts: Counts,
     next_id: AtomicU64,
-    /// Sweeps so far: time as sockets note it, which costs a load.
+    /// Periods that have passed at the last sweep: time as sockets note it, which costs a
+    /// load.
     tick: AtomicU64,
     /// In milliseconds.
     period: AtomicU64,
@@ -189,12 +190,12 @@ impl ConnectionRegistry {
         &self.0.sockets
     }
 
-    /// Sweeps so far.
+    /// Periods that had passed at the last sweep.
     pub(crate) fn tick(&self) -> u64 {
         self.0.tick.load(Ordering::Relaxed)
     }
 
-    /// A time as a number of sweeps, rounded up.
+    /// A time as a number of periods, rounded up.
     pub(crate) fn ticks(&self, time: Duration) -> u64 {
         let period = self.0.period.load(Ordering::Relaxed).max(1);
         u64::try_from(time.as_millis()).unwrap_or(u64::MAX).div_ceil(period)
@@ -297,6 +298,17 @@ impl Lifecycle for ConnectionRegistry {
             0 => Ok(()),
             cut => Err(format!("{cut} sockets did not close in time and were cut").into()),
         }
+    }
+
+    async fn on_shutdown(&self) -> Result<(), HookError> {
+        // The drain was cut short.
+        if !self.is_empty() {
+            let reason = "the server is going away".into();
+            let code = CloseCode::GOING_AWAY;
+            self.end_all(&Verdict { cause: Cause::Cut, code, reason });
+            let _ = tokio::time::timeout(CUT_GRACE, self.0.sockets.wait()).await;
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,8 @@ mod sockets;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arcly_http_core::access::{Access, Authenticator};
@@ -565,6 +566,7 @@ impl App {
             health_checks: container.get_all::<dyn HealthCheck>().into(),
             plugins: plugins.into(),
             since: Instant::now(),
+            draining: Arc::default(),
             config: self.config,
         })
     }
@@ -611,7 +613,15 @@ pub struct Launched {
     health_checks: Arc<[Arc<dyn HealthCheck>]>,
     plugins: Arc<[PluginMeta]>,
     since: Instant,
+    draining: Arc<Draining>,
     pub(crate) config: LaunchConfig,
+}
+
+/// The `on_drain` hooks, which run once.
+#[derive(Default)]
+struct Draining {
+    has_begun: AtomicBool,
+    report: Mutex<ShutdownReport>,
 }
 
 impl std::fmt::Debug for Launched {
@@ -683,9 +693,21 @@ impl Launched {
         self.recorder.as_ref()
     }
 
+    /// Runs `on_drain`, unless that has begun already: the server does it when it is told
+    /// to stop, while requests are still answered.
+    pub async fn drain(&self) {
+        if !self.draining.has_begun.swap(true, Ordering::SeqCst) {
+            let report = self.container.drain().await;
+            *self.draining.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
+        }
+    }
+
     /// Runs `on_drain`, stops the background tasks, and runs `on_shutdown`.
     pub async fn shutdown(&self) -> ShutdownReport {
-        let mut report = self.container.drain().await;
+        self.drain().await;
+        let mut report = std::mem::take(
+            &mut *self.draining.report.lock().unwrap_or_else(PoisonError::into_inner),
+        );
         let last = self.container.shutdown().await;
         report.failures.extend(last.failures);
         report.tasks = last.tasks;

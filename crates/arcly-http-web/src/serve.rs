@@ -68,14 +68,15 @@ impl<S: Future<Output = ()>> Stopping<S, Pending<()>> {
 }
 
 /// Serves an application on all listeners until it is told to stop, then lets running
-/// requests finish within [`LaunchConfig::drain`] and cuts those that do not. No
-/// connection is left when it returns.
+/// requests finish within [`LaunchConfig::drain`] and cuts those that do not; the `on_drain`
+/// hooks run meanwhile. No connection is left when it returns.
 pub async fn serve(
     app: &Launched,
     listeners: Vec<Listener>,
     stopping: Stopping<impl Future<Output = ()>, impl Future<Output = ()>>,
 ) -> Drained {
-    run(&Target::App(Arc::clone(&app.runtime)), &app.config, listeners, stopping).await
+    let target = Target::App(Arc::clone(&app.runtime));
+    run(&target, &app.config, listeners, stopping, app.drain()).await
 }
 
 /// A connection of a client in the same process, for tests: the client's end, and the
@@ -106,7 +107,7 @@ pub async fn serve_admin(
         ..LaunchConfig::default()
     };
     let target = Target::Admin(Arc::clone(admin));
-    run(&target, &config, vec![listener], Stopping::when(stop)).await
+    run(&target, &config, vec![listener], Stopping::when(stop), std::future::ready(())).await
 }
 
 /// Most connections of the admin listener at a time.
@@ -117,6 +118,7 @@ async fn run(
     config: &LaunchConfig,
     listeners: Vec<Listener>,
     stopping: Stopping<impl Future<Output = ()>, impl Future<Output = ()>>,
+    hooks: impl Future<Output = ()>,
 ) -> Drained {
     let owner = Owner::new();
     let limits = Limits::of(config);
@@ -145,9 +147,11 @@ async fn run(
     drop(listeners);
     owner.tasks.close();
     owner.drain();
+    // Whatever lives on connections is told to end while requests are answered.
+    let ending = async { tokio::join!(owner.tasks.wait(), hooks) };
     tokio::select! {
         biased;
-        () = owner.tasks.wait() => return Drained { cut: 0 },
+        _ = ending => return Drained { cut: 0 },
         () = tokio::time::sleep(config.drain) => {}
         () = stopping.cut => {}
     }

@@ -150,7 +150,7 @@ impl Document<'_> {
     fn receive(&mut self, channel: &Channel, id: &str, event: &str) {
         let operation = &self.openapi["paths"][channel.receive_path(event)]["post"];
         if event.is_empty() {
-            let message = json!({ "name": "message", "contentType": "application/octet-stream", "payload": true });
+            let message = json!({ "name": "message", "contentType": "application/octet-stream", "payload": {} });
             self.message(id, "message", message);
             self.operation(id, "message", "receive", operation, None);
             return;

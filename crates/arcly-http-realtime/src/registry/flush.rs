@@ -1,7 +1,6 @@
 //! From a publish to the sockets of a room.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use arcly_http_core::task::Stop;
 use bytes::{Bytes, BytesMut};
@@ -159,7 +158,6 @@ impl ConnectionRegistry {
     /// How many frames wait, over all sockets.
     pub(super) fn note_depth(&self, depth: usize) {
         self.0.metrics.queued.set(i64::try_from(depth).unwrap_or(i64::MAX));
-        self.0.tick.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -15,15 +15,22 @@ use crate::protocol::{self, CloseCode};
 const STEP: usize = 512;
 
 impl ConnectionRegistry {
-    /// Looks at every socket once a period. A sweep that comes late counts as one: missed
-    /// pings are left out.
+    /// Looks at every socket once a period. A sweep that comes late pings once: missed pings
+    /// are left out.
     pub(super) async fn sweep(&self, stop: Stop) {
         let ping = Frames::from(protocol::ping(b""));
+        let begun = self.0.clock.elapsed();
+        let first = self.tick();
         loop {
             let period = Duration::from_millis(self.0.period.load(Ordering::Relaxed));
             if stop.until(self.0.clock.sleep(period)).await.is_none() {
                 return;
             }
+            let passed = self.0.clock.elapsed().saturating_sub(begun).as_millis();
+            let passed = passed / period.as_millis().max(1);
+            let last = self.tick();
+            let tick = first + u64::try_from(passed).unwrap_or_default();
+            self.0.tick.fetch_max(tick, Ordering::Relaxed);
             let mut depth = 0;
             let mut step: Vec<Arc<Client>> = vec![];
             for shard in &self.0.shards {
@@ -41,7 +48,7 @@ impl ConnectionRegistry {
                     }
                     for client in &step {
                         depth += client.line.depth();
-                        self.look_at(client, &ping);
+                        self.look_at(client, &ping, last);
                     }
                     tokio::task::yield_now().await;
                 }
@@ -50,7 +57,7 @@ impl ConnectionRegistry {
         }
     }
 
-    fn look_at(&self, client: &Client, ping: &Frames) {
+    fn look_at(&self, client: &Client, ping: &Frames, last: u64) {
         let tick = self.tick();
         let tuning = &client.served.tuning;
         let since = |time: Duration| tick.saturating_sub(self.ticks(time));
@@ -59,12 +66,14 @@ impl ConnectionRegistry {
             return;
         }
         if !tuning.idle_timeout.is_zero() && client.seen() <= since(tuning.idle_timeout) {
-            self.0.metrics.idle_reaped.increment();
-            client.line.end(Verdict {
+            let is_first = client.line.end(Verdict {
                 cause: Cause::Idle,
                 code: CloseCode::GOING_AWAY,
                 reason: "nothing was heard for too long".into(),
             });
+            if is_first {
+                self.0.metrics.idle_reaped.increment();
+            }
             return;
         }
         if let Some(expiry) = client.expiry()
@@ -80,7 +89,7 @@ impl ConnectionRegistry {
         if !tuning.ping_interval.is_zero() {
             let every = self.ticks(tuning.ping_interval).max(1);
             // Spread by id, so that not all are pinged at once.
-            if (tick + client.id).is_multiple_of(every) {
+            if (tick + client.id) / every > (last + client.id) / every {
                 self.deliver(client, ping);
             }
         }

@@ -15,6 +15,8 @@ mod dropped;
 mod framing;
 #[cfg(feature = "realtime")]
 mod gateway;
+#[cfg(feature = "realtime")]
+mod gateway_life;
 mod generated;
 mod graph;
 mod http_api;
