@@ -50,6 +50,8 @@ pub(crate) struct Client {
     /// When its credentials run out, in seconds since 1970; 0: never.
     expiry: AtomicI64,
     seats: Mutex<Option<Vec<Seat>>>,
+    /// The last publish to several rooms that met it.
+    mark: AtomicU64,
 }
 
 impl Client {
@@ -75,6 +77,7 @@ impl Client {
             seen: AtomicU64::new(served.registry.tick()),
             expiry: AtomicI64::new(expiry),
             seats: Mutex::new(Some(vec![])),
+            mark: AtomicU64::new(0),
         })
     }
 
@@ -89,6 +92,12 @@ impl Client {
 
     pub(crate) fn expiry(&self) -> Option<i64> {
         Some(self.expiry.load(Ordering::Relaxed)).filter(|expiry| *expiry > 0)
+    }
+
+    /// Whether a publish to several rooms meets it for the first time. Only the flusher of
+    /// its shard asks, which gives each publish a number of its own.
+    pub(crate) fn is_first(&self, mark: u64) -> bool {
+        self.mark.swap(mark, Ordering::Relaxed) != mark
     }
 
     /// It does not take what it is sent.

@@ -104,7 +104,7 @@ impl<'h> Tenanted<'h> {
 
     fn room<G: Gateway>(self, kind: &'static str, name: &str) -> To<'h, G> {
         let room = RoomKey::new(G::PROVIDER.key, self.tenant, kind, name);
-        To { hub: self.hub, room, except: vec![], gateway: PhantomData }
+        To { hub: self.hub, room, others: vec![], except: vec![], gateway: PhantomData }
     }
 }
 
@@ -113,17 +113,29 @@ impl<'h> Tenanted<'h> {
 pub struct To<'h, G> {
     hub: &'h Hub,
     room: RoomKey,
+    others: Vec<RoomKey>,
     except: Vec<u64>,
     gateway: PhantomData<fn() -> G>,
 }
 
 impl<G> fmt::Debug for To<'_, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "To({:?})", self.room)
+        write!(f, "To({:?} and {} more)", self.room, self.others.len())
     }
 }
 
 impl<G: Gateway> To<'_, G> {
+    /// And those who are in another room of the gateway. Who is in several of the rooms
+    /// gets the event once.
+    pub fn or<R: Room<Gateway = G>>(mut self, room: &R) -> Self {
+        let other = self.room.beside(R::NAME, &room.key());
+        // A room that is named twice is walked once.
+        if other != self.room && !self.others.contains(&other) {
+            self.others.push(other);
+        }
+        self
+    }
+
     /// Leaves one socket out: mostly the one that caused it.
     pub fn except(mut self, client: &WsClient) -> Self {
         self.except.push(client.id());
@@ -133,11 +145,18 @@ impl<G: Gateway> To<'_, G> {
     /// How many sockets there are on this node.
     #[must_use = "it only counts"]
     pub fn count(&self) -> usize {
-        self.hub.registry.members(&self.room)
+        if self.others.is_empty() {
+            return self.hub.registry.members(std::slice::from_ref(&self.room));
+        }
+        self.hub.registry.members(&self.rooms())
     }
 
-    /// Sends an event. Events of one publisher to one room arrive in the order in which they
-    /// were sent.
+    fn rooms(&self) -> Arc<[RoomKey]> {
+        std::iter::once(&self.room).chain(&self.others).cloned().collect()
+    }
+
+    /// Sends an event. What one publisher sends arrives at a socket in the order in which it
+    /// was sent, whichever rooms it went to.
     ///
     /// # Errors
     /// An internal problem, when the event cannot be written as JSON, or when sockets are
@@ -147,9 +166,14 @@ impl<G: Gateway> To<'_, G> {
         G: Emits<E>,
     {
         let frame = message::event(E::NAME, event).map_err(Problem::internal)?;
+        let to = if self.others.is_empty() {
+            Addressee::Room(self.room)
+        } else {
+            Addressee::Any(self.rooms())
+        };
         let except = (!self.except.is_empty()).then(|| self.except.into());
         let at = self.hub.registry.clock().elapsed();
-        let publish = Publish { to: Addressee::Room(self.room), frame, except, at };
+        let publish = Publish { to, frame, except, at };
         if self.hub.registry.publish(&publish) {
             Ok(())
         } else {

@@ -70,6 +70,9 @@ struct Shard {
     rooms: Mutex<Rooms>,
     pending: Mutex<Pending>,
     woken: Notify,
+    /// Publishes to several rooms so far. Here and not in the flusher, so that one that was
+    /// begun again gives no number twice.
+    marks: AtomicU64,
 }
 
 /// Places that stay where they are while others come and go, so that somebody who walks
@@ -136,6 +139,7 @@ impl ConnectionRegistry {
             rooms: Mutex::default(),
             pending: Mutex::default(),
             woken: Notify::new(),
+            marks: AtomicU64::new(0),
         };
         Self(Arc::new(Inner {
             shards: (0..workers).map(|_| shard()).collect(),

@@ -1,6 +1,8 @@
 //! From a publish to the sockets of a room.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arcly_http_core::task::Stop;
 use bytes::{Bytes, BytesMut};
@@ -23,6 +25,8 @@ pub(crate) struct Publish {
 #[derive(Clone)]
 pub(crate) enum Addressee {
     Room(RoomKey),
+    /// Whoever is in one of several rooms, once.
+    Any(Arc<[RoomKey]>),
     One(Arc<Client>),
 }
 
@@ -43,7 +47,7 @@ impl ConnectionRegistry {
         let mut is_taken = true;
         match &publish.to {
             Addressee::One(client) => is_taken = self.push(client.shard, publish.clone()),
-            Addressee::Room(_) => {
+            Addressee::Room(_) | Addressee::Any(_) => {
                 for shard in 0..self.0.shards.len() {
                     is_taken &= self.push(shard, publish.clone());
                 }
@@ -95,37 +99,42 @@ impl ConnectionRegistry {
             while let Some(first) = turn.get(at) {
                 let count = together(&turn[at..]);
                 let frames = Frames::from(joined(&turn[at..at + count]));
-                match &first.to {
+                let rooms = match &first.to {
                     Addressee::One(client) => {
                         self.deliver(client, &frames);
                         self.0.metrics.delivered(count as u64);
+                        at += count;
+                        continue;
                     }
-                    Addressee::Room(room) => {
-                        let mut place = Some(0);
-                        let mut delivered = 0;
-                        while let Some(from) = place {
-                            members.clear();
-                            place = lock(&shard.rooms).some(room, from, &mut members, STEP);
-                            for client in &members {
-                                let is_excepted = first
-                                    .except
-                                    .as_ref()
-                                    .is_some_and(|ids| ids.contains(&client.id));
-                                if !is_excepted {
-                                    delivered += count as u64;
-                                    self.deliver(client, &frames);
-                                }
-                            }
-                            if place.is_some() {
-                                tokio::task::yield_now().await;
+                    Addressee::Room(room) => std::slice::from_ref(room),
+                    Addressee::Any(rooms) => rooms,
+                };
+                // Who is in several rooms is marked when it is met first.
+                let mark =
+                    (rooms.len() > 1).then(|| shard.marks.fetch_add(1, Ordering::Relaxed) + 1);
+                let mut delivered = 0;
+                for room in rooms {
+                    let mut place = Some(0);
+                    while let Some(from) = place {
+                        members.clear();
+                        place = lock(&shard.rooms).some(room, from, &mut members, STEP);
+                        for client in &members {
+                            let is_excepted =
+                                first.except.as_ref().is_some_and(|ids| ids.contains(&client.id));
+                            if !is_excepted && mark.is_none_or(|mark| client.is_first(mark)) {
+                                delivered += count as u64;
+                                self.deliver(client, &frames);
                             }
                         }
-                        members.clear();
-                        self.0.metrics.delivered(delivered);
-                        let took = self.0.clock.elapsed().saturating_sub(first.at);
-                        self.0.metrics.broadcast.observe(took.as_secs_f64());
+                        if place.is_some() {
+                            tokio::task::yield_now().await;
+                        }
                     }
                 }
+                members.clear();
+                self.0.metrics.delivered(delivered);
+                let took = self.0.clock.elapsed().saturating_sub(first.at);
+                self.0.metrics.broadcast.observe(took.as_secs_f64());
                 at += count;
             }
             turn.clear();
@@ -150,9 +159,21 @@ impl ConnectionRegistry {
         lock(&self.shard(client.shard).rooms).leave(seat);
     }
 
-    /// How many sockets are in a room.
-    pub(crate) fn members(&self, room: &RoomKey) -> usize {
-        self.0.shards.iter().map(|shard| lock(&shard.rooms).members(room)).sum()
+    /// How many sockets are in one of the rooms.
+    pub(crate) fn members(&self, rooms: &[RoomKey]) -> usize {
+        if let [room] = rooms {
+            return self.0.shards.iter().map(|shard| lock(&shard.rooms).members(room)).sum();
+        }
+        let of_shard = |shard: &super::Shard| {
+            let mut members = vec![];
+            let of_rooms = lock(&shard.rooms);
+            for room in rooms {
+                of_rooms.some(room, 0, &mut members, usize::MAX);
+            }
+            drop(of_rooms);
+            members.iter().map(|client| client.id).collect::<HashSet<_>>().len()
+        };
+        self.0.shards.iter().map(of_shard).sum()
     }
 
     /// How many frames wait, over all sockets.
@@ -173,6 +194,7 @@ fn together(publishes: &[Publish]) -> usize {
         same_except
             && match (&first.to, &other.to) {
                 (Addressee::Room(a), Addressee::Room(b)) => a == b,
+                (Addressee::Any(a), Addressee::Any(b)) => a == b,
                 (Addressee::One(a), Addressee::One(b)) => Arc::ptr_eq(a, b),
                 _ => false,
             }

@@ -30,6 +30,11 @@ impl RoomKey {
     ) -> Self {
         Self(Arc::new(Whole { gateway, tenant, kind, name: name.into() }))
     }
+
+    /// Another room of the same gateway and tenant.
+    pub(crate) fn beside(&self, kind: &'static str, name: &str) -> Self {
+        Self::new(self.0.gateway, self.0.tenant.clone(), kind, name)
+    }
 }
 
 /// Where somebody sits.
@@ -73,7 +78,7 @@ impl Rooms {
         let rest = members.places.get(place..)?;
         let step = &rest[..rest.len().min(max)];
         into.extend(step.iter().flatten().cloned());
-        (rest.len() > max).then_some(place + max)
+        (rest.len() > max).then(|| place + max)
     }
 
     pub(super) fn members(&self, room: &RoomKey) -> usize {

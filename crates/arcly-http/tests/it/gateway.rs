@@ -238,6 +238,47 @@ async fn messages_are_answered_in_order_and_pushed_from_anywhere() {
 }
 
 #[tokio::test]
+async fn who_is_in_several_rooms_is_told_once() {
+    let app = app().await;
+    let mut sockets = vec![];
+    for tags in [&["x", "y"][..], &["y"], &["z"]] {
+        let mut socket = app.get("/live/a").open_socket().await.unwrap();
+        for tag in tags {
+            socket.ask("tag.watch", json!({"tag": tag})).await.unwrap();
+        }
+        sockets.push(socket);
+    }
+    let hub = app.provider::<Hub>();
+    let tag = |name: &str| Tag(name.to_owned());
+    let both = || hub.to(&tag("x")).or(&tag("y")).or(&tag("x"));
+    assert_eq!(both().count(), 2);
+    assert_eq!(hub.all::<Live>().or(&tag("y")).count(), 3);
+    let emit = |to: arcly_http::realtime::To<'_, Live>, slug: &str| {
+        to.emit(&Published { slug: slug.into() }).unwrap();
+    };
+    emit(both(), "1");
+    emit(both(), "2");
+    emit(hub.to(&tag("x")), "3");
+    emit(both(), "4");
+    emit(hub.to(&tag("none")).or(&tag("z")), "5");
+    emit(hub.all().or(&tag("y")).or(&tag("x")), "6");
+    for (socket, slugs) in
+        sockets.iter_mut().zip([&["1", "2", "3", "4", "6"][..], &["1", "2", "4", "6"], &["5", "6"]])
+    {
+        socket.send_text(r#"{"event":"number","data":{"value":0},"id":0}"#).await;
+        for slug in slugs {
+            let event =
+                format!("{{\"event\":\"article.published\",\"data\":{{\"slug\":\"{slug}\"}}}}");
+            assert_eq!(socket.message().await, event);
+        }
+        assert_eq!(socket.message().await, r#"{"id":0,"data":{"value":0}}"#);
+    }
+    sockets.clear();
+    expect_empty(&app).await;
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn what_goes_wrong_is_a_problem_for_who_asked_and_for_nobody_else() {
     let app = app().await;
     let mut socket = app.get("/live/a").open_socket().await.unwrap();
