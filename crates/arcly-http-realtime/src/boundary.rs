@@ -25,6 +25,7 @@
 mod session;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ use arcly_http_core::access::Authenticator;
 use arcly_http_core::contract::Operation;
 use arcly_http_core::di::FrozenDiContainer;
 use arcly_http_core::problem::{Problem, ProblemKind, kinds};
+use arcly_http_core::scope::Claims;
 use arcly_http_web::app::WsTuning;
 use arcly_http_web::pipeline::message::Channel;
 use arcly_http_web::serve::Upgrade;
@@ -42,7 +44,7 @@ use http::HeaderValue;
 use http::header::RETRY_AFTER;
 use tracing::instrument::WithSubscriber as _;
 
-use crate::client::{Client, WsClient};
+use crate::client::{Client, Way, WsClient};
 use crate::gateway::GatewayRuntime;
 use crate::hub::{EVERYBODY, PRINCIPAL};
 use crate::line::Bounds;
@@ -77,7 +79,9 @@ pub fn ws_route(
     tuning: WsTuning,
 ) -> Box<dyn Endpoint> {
     let authenticator = container.get::<dyn Authenticator>().map(|found| found.into_arc());
-    Box::new(Route(Arc::new(Served { runtime, registry, authenticator, tuning })))
+    let served = Arc::new(Served { runtime, registry, authenticator, tuning });
+    served.registry.mount(&served);
+    Box::new(Route(served))
 }
 
 /// A gateway as it is served.
@@ -125,14 +129,15 @@ async fn open(served: &Arc<Served>, context: &mut Context) -> Result<Response, P
     let handshake = handshake.map_err(malformed)?;
     let deflate = handshake.deflate().filter(|_| served.tuning.deflate);
     let accepted = handshake.response(None, deflate);
-    let permit =
-        admit(served, context).inspect_err(|_| served.runtime.metrics.refused.increment())?;
+    let claims = head.claims().cloned();
+    let permit = admit(served, head.client(), claims.as_deref())
+        .inspect_err(|_| served.runtime.metrics.refused.increment())?;
     let upgrade = context.take_upgrade().ok_or_else(|| {
         Problem::internal("the connection of a handshake cannot be taken over: a layer kept it")
     })?;
 
     let head = &context.head;
-    let client = Client::new(served, head.claims().cloned(), head.client(), deflate);
+    let client = Client::new(served, claims, head.client(), Way::Socket(deflate));
     let row = Row::register(Arc::clone(&client));
     context.set_socket(Arc::clone(&client) as _);
     let answer = served.runtime.on_connect.call(context).await?;
@@ -154,15 +159,18 @@ fn malformed(fault: HandshakeFault) -> Problem {
 }
 
 /// Takes a place for the socket: in all, then for its address, principal and tenant.
-fn admit(served: &Served, context: &Context) -> Result<Permit, Problem> {
-    let tuning = &served.tuning;
-    let (head, registry) = (&context.head, &served.registry);
+pub(crate) fn admit(
+    served: &Served,
+    address: Option<IpAddr>,
+    claims: Option<&Claims>,
+) -> Result<Permit, Problem> {
+    let (tuning, registry) = (&served.tuning, &served.registry);
     let take = || {
         let mut permit = registry.admit(tuning.max_connections)?;
-        if let Some(address) = head.client() {
+        if let Some(address) = address {
             permit.also(Whose::Address(address), tuning.address_connections)?;
         }
-        if let Some(claims) = head.claims() {
+        if let Some(claims) = claims {
             let tenant = claims.tenant().unwrap_or_default();
             let principal = format!("{tenant}\0{}", claims.subject());
             permit.also(Whose::Principal(principal.into()), tuning.principal_connections)?;
@@ -185,7 +193,7 @@ fn admit(served: &Served, context: &Context) -> Result<Permit, Problem> {
 }
 
 /// The rooms that the hub keeps: everybody of the gateway, and the principal's own.
-fn take_seats(client: &Arc<Client>) -> Result<(), Problem> {
+pub(crate) fn take_seats(client: &Arc<Client>) -> Result<(), Problem> {
     let (gateway, tenant) = (client.served.runtime.key, client.tenant());
     client.sit(&RoomKey::new(gateway, tenant.cloned(), EVERYBODY, ""), usize::MAX)?;
     if let Some(claims) = client.claims() {
@@ -197,10 +205,10 @@ fn take_seats(client: &Arc<Client>) -> Result<(), Problem> {
 
 /// The row of a socket in the registry, which is gone when this is dropped: after a refusal,
 /// when the handshake is given up, when the task ends in whatever way.
-struct Row(Arc<Client>);
+pub(crate) struct Row(Arc<Client>);
 
 impl Row {
-    fn register(client: Arc<Client>) -> Self {
+    pub(crate) fn register(client: Arc<Client>) -> Self {
         client.served.registry.register(&client);
         Self(client)
     }
@@ -256,7 +264,8 @@ async fn pump(client: &Arc<Client>, upgrade: Upgrade, channel: Channel) {
     client.note_seen();
     let tuning = &client.served.tuning;
     let limits = Limits { frame_max: tuning.frame_max, message_max: tuning.message_max };
-    let decoder = Decoder::new(limits, client.deflate);
+    let Way::Socket(deflate) = client.way else { return };
+    let decoder = Decoder::new(limits, deflate);
     let mut session = Session::new(Arc::clone(client), channel, decoder, early);
     let ended = std::future::poll_fn(|cx| session.poll(cx)).await;
     tracing::debug!(socket = client.id, %ended, "a socket ended");

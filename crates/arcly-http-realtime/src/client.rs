@@ -18,7 +18,7 @@ use crate::gateway::ServerEvent;
 use crate::line::{Cause, Line, Verdict};
 use crate::message::{self, WsMessage};
 use crate::protocol::{self, CloseCode, Deflate};
-use crate::registry::{Addressee, Publish, RoomKey, Seat, lock};
+use crate::registry::{Addressee, Publish, RoomKey, Seat, What, lock};
 use crate::room::Room;
 
 /// The close code of a socket whose credentials have expired: 4401.
@@ -33,6 +33,15 @@ const fn code(code: u16) -> CloseCode {
     }
 }
 
+/// How a client is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Frames, compressed as the handshake agreed.
+    Socket(Option<Deflate>),
+    /// Server-sent events.
+    Events,
+}
+
 pub(crate) struct Client {
     pub(crate) id: u64,
     pub(crate) shard: usize,
@@ -43,8 +52,7 @@ pub(crate) struct Client {
     claims: Mutex<Option<Arc<Claims>>>,
     tenant: Option<Arc<str>>,
     pub(crate) address: Option<IpAddr>,
-    /// What the handshake agreed on about compression.
-    pub(crate) deflate: Option<Deflate>,
+    pub(crate) way: Way,
     /// The sweep at which something was last heard of it.
     seen: AtomicU64,
     /// When its credentials run out, in seconds since 1970; 0: never.
@@ -59,7 +67,7 @@ impl Client {
         served: &Arc<Served>,
         claims: Option<Arc<Claims>>,
         address: Option<IpAddr>,
-        deflate: Option<Deflate>,
+        way: Way,
     ) -> Arc<Self> {
         let (id, shard) = served.registry.next();
         let tenant = claims.as_ref().and_then(|claims| claims.tenant()).map(Arc::from);
@@ -68,12 +76,12 @@ impl Client {
             id,
             shard,
             place: AtomicU32::new(u32::MAX),
-            line: Line::new(served.bounds()),
+            line: Line::new(served.bounds(), way == Way::Events),
             served: Arc::clone(served),
             claims: Mutex::new(claims),
             tenant,
             address,
-            deflate,
+            way,
             seen: AtomicU64::new(served.registry.tick()),
             expiry: AtomicI64::new(expiry),
             seats: Mutex::new(Some(vec![])),
@@ -148,12 +156,17 @@ impl Client {
         true
     }
 
+    /// Does it behind what is on its way already.
+    fn queue(self: &Arc<Self>, what: What) {
+        let at = self.served.registry.clock().elapsed();
+        let to = Addressee::One(Arc::clone(self));
+        self.served.registry.publish(&Publish { to, what, except: None, at });
+    }
+
     /// Sends frames behind what is on its way already.
     fn send(self: &Arc<Self>, frame: Bytes) {
         if self.served.registry.is_busy(self.shard) {
-            let at = self.served.registry.clock().elapsed();
-            let to = Addressee::One(Arc::clone(self));
-            self.served.registry.publish(&Publish { to, frame, except: None, at });
+            self.queue(What::Frame(frame));
         } else {
             self.served.registry.deliver(self, &frame.into());
             self.served.registry.metrics().delivered(1);
@@ -267,7 +280,12 @@ impl WsClient {
     /// Ends the socket: what waits is sent, then a close frame with this code and reason (at
     /// most 123 bytes), whether the client answers or not.
     pub fn close(&self, code: CloseCode, reason: &str) {
-        self.0.line.end(Verdict { cause: Cause::Closed, code, reason: reason.into() });
+        let verdict = Verdict { cause: Cause::Closed, code, reason: reason.into() };
+        if self.0.served.registry.is_busy(self.0.shard) {
+            self.0.queue(What::End(Arc::new(verdict)));
+        } else {
+            self.0.line.end(verdict);
+        }
     }
 }
 

@@ -10,8 +10,10 @@ use arcly_http_core::scope::current;
 
 use crate::client::WsClient;
 use crate::gateway::{Emits, Gateway, ServerEvent};
+use crate::line::{Cause, Verdict};
 use crate::message;
-use crate::registry::{Addressee, ConnectionRegistry, Publish, RoomKey};
+use crate::protocol::CloseCode;
+use crate::registry::{Addressee, ConnectionRegistry, Publish, RoomKey, What};
 use crate::room::Room;
 
 /// The kinds of rooms that the hub keeps itself; no room of an application has such a name.
@@ -46,6 +48,10 @@ impl Hub {
     #[must_use]
     pub fn new(registry: &ConnectionRegistry) -> Self {
         Self { registry: registry.clone() }
+    }
+
+    pub(crate) fn registry(&self) -> &ConnectionRegistry {
+        &self.registry
     }
 
     /// The sockets of the tenant of the work that runs; those of nobody's tenant, where it
@@ -155,6 +161,16 @@ impl<G: Gateway> To<'_, G> {
         std::iter::once(&self.room).chain(&self.others).cloned().collect()
     }
 
+    /// Ends the sockets: a caller's credentials were revoked, a tenant was suspended. Each is
+    /// sent what was sent to it before, then a close frame with this code and reason.
+    ///
+    /// # Errors
+    /// An internal problem, when sockets are behind by 65,536 publishes.
+    pub fn close(self, code: CloseCode, reason: &str) -> Result<(), Problem> {
+        let verdict = Verdict { cause: Cause::Revoked, code, reason: reason.into() };
+        self.publish(What::End(Arc::new(verdict)))
+    }
+
     /// Sends an event. What one publisher sends arrives at a socket in the order in which it
     /// was sent, whichever rooms it went to.
     ///
@@ -166,6 +182,10 @@ impl<G: Gateway> To<'_, G> {
         G: Emits<E>,
     {
         let frame = message::event(E::NAME, event).map_err(Problem::internal)?;
+        self.publish(What::Frame(frame))
+    }
+
+    fn publish(self, what: What) -> Result<(), Problem> {
         let to = if self.others.is_empty() {
             Addressee::Room(self.room)
         } else {
@@ -173,8 +193,7 @@ impl<G: Gateway> To<'_, G> {
         };
         let except = (!self.except.is_empty()).then(|| self.except.into());
         let at = self.hub.registry.clock().elapsed();
-        let publish = Publish { to, frame, except, at };
-        if self.hub.registry.publish(&publish) {
+        if self.hub.registry.publish(&Publish { to, what, except, at }) {
             Ok(())
         } else {
             Err(Problem::internal("sockets are behind by too many publishes; this one is lost"))

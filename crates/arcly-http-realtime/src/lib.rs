@@ -8,6 +8,7 @@
 //! | `client`, `line` | one socket: as handlers see it, and its way out |
 //! | `registry` | all sockets: places, rooms, flushing, pings |
 //! | `hub` | pushing to them from anywhere |
+//! | `sse` | the same for clients that only listen |
 //!
 //! The handshake of a gateway is a route of `arcly-http-web`, and its messages run through
 //! the same stages (`arcly_http_web::pipeline::message`): so this crate, alone among the
@@ -23,6 +24,7 @@ mod metrics;
 pub mod protocol;
 mod registry;
 mod room;
+mod sse;
 
 pub use arcly_http_web::app::WsTuning;
 pub use boundary::ws_route;
@@ -37,3 +39,4 @@ pub use message::{WsMessage, WsText};
 pub use protocol::CloseCode;
 pub use registry::ConnectionRegistry;
 pub use room::{AdmitsTo, Room};
+pub use sse::{EventStream, LastEventId};

@@ -83,16 +83,19 @@ pub(crate) struct Line {
     has_verdict: AtomicBool,
     waker: AtomicWaker,
     bounds: Bounds,
+    /// What is taken from here is not frames, so there is no close frame.
+    is_events: bool,
 }
 
 impl Line {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds, is_events: bool) -> Self {
         Self {
             out: Mutex::default(),
             socket: OnceLock::new(),
             has_verdict: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             bounds,
+            is_events,
         }
     }
 
@@ -144,6 +147,9 @@ impl Line {
         {
             return Sent::Full;
         }
+        if self.is_events {
+            out.blocked_at.get_or_insert(tick);
+        }
         out.bytes += rest.len();
         out.queue.push_back(rest);
         let is_corked = out.is_corked;
@@ -168,8 +174,9 @@ impl Line {
                 // What is half written has to be ended, for the close frame to be one.
                 out.queue.truncate(1);
             }
-            let frame = protocol::close(Some(verdict.code), &verdict.reason);
-            out.queue.push_back(frame);
+            if !self.is_events {
+                out.queue.push_back(protocol::close(Some(verdict.code), &verdict.reason));
+            }
             out.bytes = out.queue.iter().map(Bytes::len).sum();
         }
         out.verdict = Some(verdict);
@@ -222,6 +229,21 @@ impl Line {
     /// Keeps what is sent from now on together.
     pub(crate) fn cork(&self) {
         self.out().is_corked = true;
+    }
+
+    /// Takes what waits, for who writes it otherwise; `None` when the line has ended.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.register(cx.waker());
+        let mut out = self.out();
+        out.blocked_at = None;
+        match out.queue.pop_front() {
+            Some(bytes) => {
+                out.bytes = out.bytes.saturating_sub(bytes.len());
+                Poll::Ready(Some(bytes))
+            }
+            None if out.is_closed => Poll::Ready(None),
+            None => Poll::Pending,
+        }
     }
 
     /// Writes what waits; `Ready` when nothing does.

@@ -158,6 +158,45 @@ pub(crate) fn event(name: &str, data: &impl Serialize) -> serde_json::Result<Byt
     Ok(out.freeze())
 }
 
+/// `id`, `event` and `data` as a server-sent event.
+pub(crate) fn server_sent(
+    id: Option<&str>,
+    name: &str,
+    data: &impl Serialize,
+) -> Result<Bytes, Problem> {
+    let mut out = vec![];
+    if let Some(id) = id {
+        if id.contains(['\n', '\r', '\0']) {
+            return Err(Problem::internal("the id of an event is one line"));
+        }
+        out.extend_from_slice(b"id: ");
+        out.extend_from_slice(id.as_bytes());
+        out.push(b'\n');
+    }
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    serde_json::to_writer(&mut out, data).map_err(Problem::internal)?;
+    out.extend_from_slice(b"\n\n");
+    Ok(out.into())
+}
+
+/// What [`event`] wrote, as a server-sent event.
+pub(crate) fn as_server_sent(envelope: &[u8], out: &mut BytesMut) {
+    const BEGIN: &[u8] = b"{\"event\":\"";
+    const MIDDLE: &[u8] = b"\",\"data\":";
+    // Names of events need no escapes, so that the first quote ends it.
+    let Some(rest) = envelope.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(b"}")) else {
+        return;
+    };
+    let Some(end) = rest.iter().position(|byte| *byte == b'"') else { return };
+    let (name, rest) = rest.split_at(end);
+    let Some(data) = rest.strip_prefix(MIDDLE) else { return };
+    for part in [b"event: ".as_slice(), name, b"\ndata: ", data, b"\n\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
 /// `{"id":..,"data":..}` or `{"id":..,"error":..}`, as one frame; the value is JSON.
 pub(crate) fn answer(id: &str, key: &str, value: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(id.len() + value.len() + 48);

@@ -12,9 +12,10 @@ mod limits;
 mod rooms;
 mod sweep;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arcly_http_core::di::{HookError, Key, Lifecycle, Token};
@@ -24,11 +25,12 @@ use arcly_http_core::time::{Clock, SystemClock};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use flush::{Addressee, Publish};
+pub(crate) use flush::{Addressee, Publish, What};
 pub(crate) use frames::Frames;
 pub(crate) use limits::{Full, Permit, Whose};
 pub(crate) use rooms::{RoomKey, Seat};
 
+use crate::boundary::Served;
 use crate::client::Client;
 use crate::line::{Cause, Verdict};
 use crate::metrics::SocketMetrics;
@@ -62,6 +64,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     metrics: SocketMetrics,
     limits: OnceLock<Duration>,
+    /// By the provider's key. Weak: a gateway holds the registry.
+    gateways: Mutex<HashMap<Key, Weak<Served>>>,
 }
 
 /// A part of the sockets, and what is on its way to them.
@@ -154,6 +158,7 @@ impl ConnectionRegistry {
             clock: clock.unwrap_or_else(|| Arc::new(SystemClock)),
             metrics: SocketMetrics::new(metrics),
             limits: OnceLock::new(),
+            gateways: Mutex::default(),
         }))
     }
 
@@ -234,6 +239,16 @@ impl ConnectionRegistry {
         };
         self.0.tasks.supervise("sweeper", Restart::on_failure(), sweep)?;
         Ok(())
+    }
+
+    /// A gateway is served.
+    pub(crate) fn mount(&self, served: &Arc<Served>) {
+        lock(&self.0.gateways).insert(served.runtime.key, Arc::downgrade(served));
+    }
+
+    /// A gateway that is served.
+    pub(crate) fn gateway(&self, key: &Key) -> Option<Arc<Served>> {
+        lock(&self.0.gateways).get(key)?.upgrade()
     }
 
     /// An id that no other socket of this process has, and the shard it belongs to.

@@ -9,17 +9,24 @@ use bytes::{Bytes, BytesMut};
 
 use super::{ConnectionRegistry, Frames, RoomKey, lock};
 use crate::client::Client;
-use crate::line::Sent;
+use crate::line::{Sent, Verdict};
 
 /// Frames on their way.
 #[derive(Clone)]
 pub(crate) struct Publish {
     pub(crate) to: Addressee,
-    pub(crate) frame: Bytes,
+    pub(crate) what: What,
     /// The ids of those who do not get it.
     pub(crate) except: Option<Arc<[u64]>>,
     /// When it was published, on the application's clock.
     pub(crate) at: std::time::Duration,
+}
+
+#[derive(Clone)]
+pub(crate) enum What {
+    Frame(Bytes),
+    /// The sockets are ended, after what was published before.
+    End(Arc<Verdict>),
 }
 
 #[derive(Clone)]
@@ -33,6 +40,8 @@ pub(crate) enum Addressee {
 #[derive(Default)]
 pub(super) struct Pending {
     queue: Vec<Publish>,
+    /// The flusher is on its way with what was here before.
+    is_flushing: bool,
 }
 
 /// Most members that are written to before others have their turn.
@@ -77,7 +86,8 @@ impl ConnectionRegistry {
     /// Whether something is on its way to sockets of the shard: what is sent to one of them
     /// has to queue up behind it.
     pub(crate) fn is_busy(&self, shard: usize) -> bool {
-        !lock(&self.shard(shard).pending).queue.is_empty()
+        let pending = lock(&self.shard(shard).pending);
+        pending.is_flushing || !pending.queue.is_empty()
     }
 
     pub(super) async fn flush(&self, index: usize, stop: Stop) {
@@ -86,7 +96,9 @@ impl ConnectionRegistry {
         let mut members: Vec<Arc<Client>> = vec![];
         loop {
             if turn.is_empty() {
-                std::mem::swap(&mut turn, &mut lock(&shard.pending).queue);
+                let mut pending = lock(&shard.pending);
+                std::mem::swap(&mut turn, &mut pending.queue);
+                pending.is_flushing = !turn.is_empty();
             }
             if turn.is_empty() {
                 let woken = shard.woken.notified();
@@ -98,12 +110,12 @@ impl ConnectionRegistry {
             let mut at = 0;
             while let Some(first) = turn.get(at) {
                 let count = together(&turn[at..]);
-                let frames = Frames::from(joined(&turn[at..at + count]));
+                let frames = joined(&turn[at..at + count]);
+                let (next, count) = (at + count, count as u64);
                 let rooms = match &first.to {
                     Addressee::One(client) => {
-                        self.deliver(client, &frames);
-                        self.0.metrics.delivered(count as u64);
-                        at += count;
+                        self.0.metrics.delivered(self.act(client, &first.what, &frames) * count);
+                        at = next;
                         continue;
                     }
                     Addressee::Room(room) => std::slice::from_ref(room),
@@ -122,8 +134,7 @@ impl ConnectionRegistry {
                             let is_excepted =
                                 first.except.as_ref().is_some_and(|ids| ids.contains(&client.id));
                             if !is_excepted && mark.is_none_or(|mark| client.is_first(mark)) {
-                                delivered += count as u64;
-                                self.deliver(client, &frames);
+                                delivered += self.act(client, &first.what, &frames) * count;
                             }
                         }
                         if place.is_some() {
@@ -135,16 +146,30 @@ impl ConnectionRegistry {
                 self.0.metrics.delivered(delivered);
                 let took = self.0.clock.elapsed().saturating_sub(first.at);
                 self.0.metrics.broadcast.observe(took.as_secs_f64());
-                at += count;
+                at = next;
             }
             turn.clear();
             tokio::task::yield_now().await;
         }
     }
 
+    /// Gives how many times it sent something: once, or not at all.
+    fn act(&self, client: &Client, what: &What, frames: &Frames) -> u64 {
+        match what {
+            What::Frame(_) => {
+                self.deliver(client, frames);
+                1
+            }
+            What::End(verdict) => {
+                client.line.end(Verdict::clone(verdict));
+                0
+            }
+        }
+    }
+
     /// Sends frames to one socket; one that has no room for them is evicted.
     pub(crate) fn deliver(&self, client: &Client, frames: &Frames) {
-        match client.line.send(frames.form(client.deflate), self.tick()) {
+        match client.line.send(frames.form(client.way), self.tick()) {
             Sent::Taken => {}
             Sent::Full => client.evict(),
             Sent::Over => {}
@@ -192,6 +217,7 @@ fn together(publishes: &[Publish]) -> usize {
             _ => false,
         };
         same_except
+            && matches!((&first.what, &other.what), (What::Frame(_), What::Frame(_)))
             && match (&first.to, &other.to) {
                 (Addressee::Room(a), Addressee::Room(b)) => a == b,
                 (Addressee::Any(a), Addressee::Any(b)) => a == b,
@@ -206,14 +232,20 @@ fn together(publishes: &[Publish]) -> usize {
 /// frames, so that one write should not be its whole allowance.
 const JOINED_MAX: usize = 64;
 
-fn joined(publishes: &[Publish]) -> Bytes {
-    if let [one] = publishes {
-        return one.frame.clone();
+fn joined(publishes: &[Publish]) -> Frames {
+    let frames = || {
+        publishes.iter().filter_map(|publish| match &publish.what {
+            What::Frame(frame) => Some(frame),
+            What::End(_) => None,
+        })
+    };
+    let (first, more) = (frames().next(), frames().nth(1).is_some());
+    match first {
+        Some(first) if !more => first.clone().into(),
+        _ => {
+            let mut all = BytesMut::with_capacity(frames().map(Bytes::len).sum());
+            frames().for_each(|frame| all.extend_from_slice(frame));
+            all.freeze().into()
+        }
     }
-    let len = publishes.iter().map(|publish| publish.frame.len()).sum();
-    let mut all = BytesMut::with_capacity(len);
-    for publish in publishes {
-        all.extend_from_slice(&publish.frame);
-    }
-    all.freeze()
 }

@@ -4,6 +4,8 @@ use std::cell::OnceCell;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::client::Way;
+use crate::message;
 use crate::protocol::Deflate;
 
 /// Whole frames as they are, and compressed for those who agreed to it: once for each size
@@ -11,6 +13,7 @@ use crate::protocol::Deflate;
 pub(crate) struct Frames {
     plain: Bytes,
     deflated: [OnceCell<Bytes>; WINDOWS],
+    events: OnceCell<Bytes>,
 }
 
 /// Sizes of windows: 9 to 15 bits.
@@ -19,16 +22,35 @@ const WINDOW_BITS_MIN: u8 = 9;
 
 impl From<Bytes> for Frames {
     fn from(plain: Bytes) -> Self {
-        Self { plain, deflated: Default::default() }
+        Self { plain, deflated: Default::default(), events: OnceCell::new() }
     }
 }
 
 impl Frames {
-    pub(crate) fn form(&self, deflate: Option<Deflate>) -> &Bytes {
-        let Some(deflate) = deflate else { return &self.plain };
+    pub(crate) fn form(&self, way: Way) -> &Bytes {
+        let deflate = match way {
+            Way::Socket(None) => return &self.plain,
+            Way::Socket(Some(deflate)) => deflate,
+            Way::Events => return self.events.get_or_init(|| events(&self.plain)),
+        };
         let window = usize::from(deflate.window_bits().saturating_sub(WINDOW_BITS_MIN));
         self.deflated[window.min(WINDOWS - 1)].get_or_init(|| compress(&self.plain, deflate))
     }
+}
+
+/// Each message as a server-sent event, a ping as a comment.
+fn events(plain: &Bytes) -> Bytes {
+    let mut whole = BytesMut::new();
+    let mut rest = plain.clone();
+    while let Some((opcode, header, len)) = head(&rest) {
+        let frame = rest.split_to((header + len).min(rest.len()));
+        match opcode {
+            TEXT => message::as_server_sent(&frame[header.min(frame.len())..], &mut whole),
+            PING => whole.extend_from_slice(b":\n\n"),
+            _ => {}
+        }
+    }
+    whole.freeze()
 }
 
 /// Each message compressed by itself, where that is worth it; control frames as they are.
@@ -54,6 +76,7 @@ fn compress(plain: &Bytes, deflate: Deflate) -> Bytes {
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
+const PING: u8 = 9;
 
 /// Opcode, bytes of header and bytes of payload of a frame that we have written.
 fn head(frame: &[u8]) -> Option<(u8, usize, usize)> {
@@ -98,12 +121,19 @@ mod tests {
         protocol::put_binary(&mut all, &[7; 70_000]);
         protocol::put_ping(&mut all, b"x");
         let frames = Frames::from(all.clone().freeze());
-        assert_eq!(*frames.form(None), all);
-        let deflated = frames.form(Some(deflate()));
+        assert_eq!(*frames.form(Way::Socket(None)), all);
+        let deflated = frames.form(Way::Socket(Some(deflate())));
         assert!(deflated.len() < 20_000, "{}", deflated.len());
         assert!(deflated.starts_with(&protocol::text("short")));
         assert!(deflated.ends_with(&protocol::ping(b"x")));
+        let mut told = BytesMut::new();
+        told.extend_from_slice(&message::event("a.b", &[1, 2]).unwrap());
+        told.extend_from_slice(&message::event("c", &"x\ny").unwrap());
+        protocol::put_ping(&mut told, b"");
+        let told = Frames::from(told.freeze());
+        let expected = "event: a.b\ndata: [1,2]\n\nevent: c\ndata: \"x\\ny\"\n\n:\n\n";
+        assert_eq!(*told.form(Way::Events), expected);
         let one = Frames::from(protocol::text("short"));
-        assert_eq!(*one.form(Some(deflate())), protocol::text("short"));
+        assert_eq!(*one.form(Way::Socket(Some(deflate()))), protocol::text("short"));
     }
 }

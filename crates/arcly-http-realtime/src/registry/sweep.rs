@@ -7,7 +7,7 @@ use std::time::Duration;
 use arcly_http_core::task::Stop;
 
 use super::{ConnectionRegistry, Frames, lock};
-use crate::client::Client;
+use crate::client::{Client, Way};
 use crate::line::{Cause, Verdict};
 use crate::protocol::{self, CloseCode};
 
@@ -65,7 +65,9 @@ impl ConnectionRegistry {
             client.evict();
             return;
         }
-        if !tuning.idle_timeout.is_zero() && client.seen() <= since(tuning.idle_timeout) {
+        // Nothing is ever heard of who only listens.
+        let can_be_idle = !tuning.idle_timeout.is_zero() && client.way != Way::Events;
+        if can_be_idle && client.seen() <= since(tuning.idle_timeout) {
             let is_first = client.line.end(Verdict {
                 cause: Cause::Idle,
                 code: CloseCode::GOING_AWAY,

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arcly_http::prelude::*;
-use arcly_http::realtime::{CloseCode, ConnectionRegistry, RealtimeModule, WsTuning};
+use arcly_http::realtime::{
+    CloseCode, ConnectionRegistry, EventStream, LastEventId, RealtimeModule, WsTuning,
+};
 use arcly_http_testing::TestApp;
 use garde::Validate;
 use schemars::JsonSchema;
@@ -176,6 +178,25 @@ impl News {
     #[public]
     fn tell(&self, tag: Path<String>) -> Result<(), Problem> {
         self.hub.to(&Tag(tag.0)).emit(&Published { slug: "news".into() })
+    }
+
+    #[get("/{tag}/stream")]
+    #[public]
+    async fn listen(
+        &self,
+        scope: Scope,
+        tag: Path<String>,
+        last: LastEventId,
+    ) -> Result<EventStream<Live>, Problem> {
+        let stream = self.hub.stream::<Live>(&scope)?;
+        if tag.0 == "members" {
+            stream.join(&Members)?;
+        }
+        stream.join(&Tag(tag.0))?;
+        if let Some(last) = last.0 {
+            stream.emit(Some("8"), &Published { slug: format!("after {last}") })?;
+        }
+        Ok(stream)
     }
 }
 
@@ -410,6 +431,40 @@ async fn stopping_tells_every_socket_that_the_server_goes_away() {
     let (_, first, second) = tokio::join!(app.finish(), first.closed(), second.closed());
     assert_eq!((first.0, second.0), (1001, 1001));
     assert_eq!(counts.gone.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn who_only_listens_is_told_the_same() {
+    let app = app().await;
+    let hub = app.provider::<Hub>();
+    let listening = app.get("/news/rust/stream").header("last-event-id", "7").send();
+    let telling = async {
+        while hub.to(&Tag("rust".into())).count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        app.post("/news/rust").send().await.expect(204);
+        app.post("/news/other").send().await.expect(204);
+        let code = CloseCode::new(4403).unwrap();
+        hub.all::<Live>().close(code, "over").unwrap();
+    };
+    let (response, ()) = tokio::join!(listening, telling);
+    let response = response.expect(200);
+    assert_eq!(response.headers["content-type"], "text/event-stream");
+    assert_eq!(response.headers["cache-control"], "no-store");
+    let expected = "id: 8\nevent: article.published\ndata: {\"slug\":\"after 7\"}\n\n\
+         event: article.published\ndata: {\"slug\":\"news\"}\n\n";
+    assert_eq!(response.text(), expected);
+    app.get("/news/members/stream").send().await.expect(401);
+    expect_empty(&app).await;
+    let mut open = vec![];
+    for _ in 0..3 {
+        open.push(app.get("/live/a").open_socket().await.unwrap());
+    }
+    let refused = app.get("/news/rust/stream").send().await.expect(503);
+    assert_eq!(refused.headers["retry-after"], "5");
+    open.clear();
+    expect_empty(&app).await;
+    app.finish().await;
 }
 
 #[tokio::test]
