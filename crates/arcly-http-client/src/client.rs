@@ -10,10 +10,7 @@ use arcly_http_core::di::{HookError, Key, Lifecycle, Token};
 use arcly_http_core::scope::current::{self, Identity};
 use arcly_http_core::scope::spans::{OpenSpan, SpanKind};
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, COOKIE, LOCATION,
-    PROXY_AUTHORIZATION, USER_AGENT,
-};
+use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -30,6 +27,7 @@ use crate::places::Places;
 use crate::reach::Reach;
 use crate::request::{ClientRequest, Outgoing};
 use crate::response::{ClientResponse, Source};
+use crate::secret;
 use crate::watch::{CallMetrics, Counted};
 
 /// Calls other services; see the [crate].
@@ -245,12 +243,7 @@ impl HttpClient {
                 return Err(refused("it leads out of TLS"));
             }
             if url.origin() != next.origin() {
-                let marked = headers.iter().filter(|(_, value)| value.is_sensitive());
-                let mut secrets: Vec<_> = marked.map(|(name, _)| name.clone()).collect();
-                secrets.extend([AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION]);
-                for secret in secrets {
-                    headers.remove(secret);
-                }
+                secret::forget(&mut headers);
             }
             let becomes_get = match parts.status {
                 StatusCode::SEE_OTHER => method != Method::HEAD,

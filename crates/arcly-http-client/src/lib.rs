@@ -19,6 +19,17 @@
 //! | redirects of one call | 5 |
 //! | calls to one host at a time, and with them its connections | 64 |
 //!
+//! # Redirects
+//!
+//! They are followed as browsers do: 303 becomes a GET, 301 and 302 turn a POST into one,
+//! and **307 and 308 send method and body again, also to another origin**. What leads
+//! from https to http is refused. To another origin (scheme, host or port) no secret
+//! goes along: no header whose value is marked as sensitive, nor one that is named like
+//! a secret (`authorization`, `cookie`, `x-api-key`, `x-auth-token` and whatever else has
+//! a word that ends in `token`, `secret`, `session`, `signature` and the like). A body
+//! that is for one service alone is sent by a client that follows none:
+//! [`HttpClientBuilder::redirects_max`] of 0.
+//!
 //! # With a policy
 //!
 //! Retries, a breaker and the like go around a call, one policy for each host or
@@ -71,6 +82,7 @@ mod places;
 mod reach;
 mod request;
 mod response;
+mod secret;
 mod watch;
 
 pub use builder::{HttpClientBuilder, SetupError};

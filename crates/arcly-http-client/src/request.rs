@@ -67,8 +67,9 @@ impl ClientRequest {
     }
 
     /// Sets a header. Those that frame the message or name the host cannot be set. One
-    /// whose value is marked as sensitive ([`HeaderValue::set_sensitive`]), as that of an
-    /// `x-api-key` should be, is not sent on to another origin by a redirect.
+    /// whose value is marked as sensitive ([`HeaderValue::set_sensitive`]), or whose name
+    /// says that it is a secret, is not sent on to another origin; see
+    /// [redirects](crate#redirects).
     pub fn header<N, V>(self, name: N, value: V) -> Self
     where
         N: TryInto<HeaderName>,

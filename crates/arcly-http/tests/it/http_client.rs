@@ -273,6 +273,57 @@ async fn redirects_are_bounded_and_take_no_secret_along() {
     let last = other.asked().pop().unwrap();
     assert!(last.starts_with("POST /there ") && last.contains("x-plain: 1"), "{last}");
     assert!(!last.contains("t0ken") && !last.contains("k3y"), "{last}");
+    // The body is what the redirect asks to be sent.
+    assert!(last.ends_with("\r\n\r\n1"), "{last}");
+}
+
+/// Also of headers that nobody has marked.
+#[tokio::test]
+async fn what_is_named_like_a_secret_stays_with_the_origin() {
+    const SECRETS: [&str; 12] = [
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "x-api-key",
+        "apikey",
+        "X-Auth-Token",
+        "private_token",
+        "x-amz-security-token",
+        "x-client-secret",
+        "x-session-id",
+        "x-hub-signature",
+        "x-csrf",
+    ];
+    const OTHERS: [&str; 5] =
+        ["accept-language", "idempotency-key", "x-author", "x-monkey", "if-none-match"];
+    let other = Upstream::public(|_| ok("there")).await;
+    let target = other.url("/there");
+    let first = Upstream::public(move |text| match text.split(' ').nth(1).unwrap() {
+        "/own" => redirect(307, "/done"),
+        "/done" => ok("done"),
+        _ => redirect(307, &target),
+    })
+    .await;
+    let client = client().build().unwrap();
+    let put = async |path: &str| {
+        let mut request = client.put(&first.url(path)).body("text");
+        for name in SECRETS.into_iter().chain(OTHERS) {
+            request = request.header(name, "value");
+        }
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    };
+    put("/own").await;
+    put("/other").await;
+    let has = |text: &str, name: &str| text.contains(&format!("\r\n{}: ", name.to_lowercase()));
+    let own = first.asked()[1].clone();
+    let there = other.asked().pop().unwrap();
+    for name in SECRETS {
+        assert!(has(&own, name) && !has(&there, name), "{name}: {there}");
+    }
+    for name in OTHERS {
+        assert!(has(&own, name) && has(&there, name), "{name}: {there}");
+    }
+    assert!(there.starts_with("PUT ") && there.ends_with("\r\n\r\ntext"), "{there}");
 }
 
 #[tokio::test]
