@@ -65,7 +65,9 @@ pub(crate) use store::{Store, StoreLimits};
 /// `no-cache` or, when others would get it, `private`. All together take up to
 /// [`crate::app::LaunchConfig::cache_bytes_max`] bytes, then those that were not asked
 /// for lately go. A kept answer has an `etag` of its bytes, unless it has one of its
-/// own, an `age`, and a `cache-control`; who has it already gets 304.
+/// own, an `age`, and a `cache-control`; who has it already gets 304. An answer that says
+/// by `age` or `date` that it was kept elsewhere before, as that of another service may,
+/// is so much older, and has so much less of its own time.
 ///
 /// # At the same time
 /// When several ask for what is not there, one handler works, and the others wait for
@@ -228,6 +230,7 @@ impl Cached {
             has_worked = true;
             self.store.counts.misses.increment();
             let mark = self.mark(&context.head);
+            let begun = self.clock.elapsed();
             // The answer is to be whole, so that there is something to keep.
             let conditions = take_conditions(&mut context.head.headers);
             let method = std::mem::replace(&mut context.head.method, Method::GET);
@@ -235,7 +238,7 @@ impl Cached {
             context.head.method = method;
             context.head.headers.extend(conditions);
             let kept = match &answered {
-                Ok(response) => self.keep(&key, mark, response),
+                Ok(response) => self.keep(&key, mark, begun, response),
                 Err(_) => None,
             };
             kept.map_or_else(
@@ -277,14 +280,22 @@ impl Cached {
     }
 
     /// `None` when it cannot be given to others.
-    fn keep(&self, key: &Key, mark: Mark, response: &Response) -> Option<Arc<Entry>> {
-        let ttl = entry::time_to_live(response, self.ttl, key.is_shared(), &*self.clock)?;
+    fn keep(
+        &self,
+        key: &Key,
+        mark: Mark,
+        begun: Duration,
+        response: &Response,
+    ) -> Option<Arc<Entry>> {
+        let since = self.clock.elapsed();
+        let age = entry::age_of(response, since.saturating_sub(begun), &*self.clock);
+        let ttl = entry::time_to_live(response, age, self.ttl, key.is_shared(), &*self.clock)?;
         if !self.rule.covers(response.headers()) {
             return None;
         }
         let headers = if key.is_public() { &self.public } else { &self.private };
-        let since = self.clock.elapsed();
-        let entry = Entry::new(response, headers, since, since.saturating_add(ttl), mark)?;
+        let until = since.saturating_add(ttl);
+        let entry = Entry::new(response, headers, age, since, until, mark)?;
         let entry = Arc::new(entry);
         // What was invalidated meanwhile is for those who had asked before, and no one
         // else; it would not be found, either.

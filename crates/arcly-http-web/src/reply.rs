@@ -18,7 +18,7 @@ use serde::Serialize;
 pub use conditional::Tagged;
 #[cfg(feature = "compression")]
 pub(crate) use conditional::coded_tag;
-pub(crate) use conditional::{is_same, knows};
+pub(crate) use conditional::{entity_tags, is_same, knows};
 pub use range::Ranged;
 pub use status::{Accepted, Created, NoContent, Redirect, SeeOther};
 pub use stream::{Streamed, TextStream};

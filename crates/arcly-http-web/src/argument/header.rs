@@ -9,7 +9,7 @@ use http::HeaderName;
 use schemars::JsonSchema;
 
 use super::{Argument, BindError, Binder, FromRequest};
-use crate::reply::is_same;
+use crate::reply::{entity_tags, is_same};
 use crate::{Context, Head};
 
 /// The header that has the argument's name, `_` written as `-`; or what
@@ -103,7 +103,7 @@ impl<T: HeaderValueParse> Argument for Option<Header<T>> {
 /// change overwrites another by accident. Take `Option<Header<String>>` where
 /// it may be missing.
 #[derive(Debug, Clone)]
-pub struct IfMatch(String);
+pub struct IfMatch(Vec<String>);
 
 impl IfMatch {
     /// Goes on only if the resource still has this entity tag, quotes included.
@@ -111,8 +111,10 @@ impl IfMatch {
     /// # Errors
     /// 412 when it has changed meanwhile.
     pub fn require(&self, current: &str) -> Result<(), Problem> {
-        let matches =
-            self.0.trim() == "*" || self.0.split(',').any(|tag| is_same(tag.trim(), current));
+        let matches = self
+            .0
+            .iter()
+            .any(|line| line.trim() == "*" || entity_tags(line).any(|tag| is_same(tag, current)));
         if matches {
             return Ok(());
         }
@@ -130,10 +132,13 @@ impl FromRequest for IfMatch {
     }
 
     async fn from_request(head: &Head) -> Result<Self, Problem> {
-        let value = head.headers.get(http::header::IF_MATCH).and_then(|value| value.to_str().ok());
-        value.map(|text| Self(text.to_owned())).ok_or_else(|| {
-            Problem::of(&kinds::PRECONDITION_REQUIRED)
-                .with_detail("send `if-match` with the entity tag that you have read")
-        })
+        let lines = head.headers.get_all(http::header::IF_MATCH).iter();
+        let lines: Vec<String> =
+            lines.filter_map(|line| String::from_utf8(line.as_bytes().to_vec()).ok()).collect();
+        if lines.is_empty() {
+            return Err(Problem::of(&kinds::PRECONDITION_REQUIRED)
+                .with_detail("send `if-match` with the entity tag that you have read"));
+        }
+        Ok(Self(lines))
     }
 }

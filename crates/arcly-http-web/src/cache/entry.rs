@@ -1,7 +1,7 @@
 //! One kept answer.
 
 use std::hash::{DefaultHasher, Hasher as _};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arcly_http_core::cache::Mark;
 use arcly_http_core::time::Clock;
@@ -24,6 +24,8 @@ pub(crate) struct Refused;
 pub(super) struct Entry {
     headers: HeaderMap,
     body: Bytes,
+    /// How old it was when it was kept, if it had been kept elsewhere before.
+    age: Duration,
     /// On the application's clock.
     pub(super) since: Duration,
     pub(super) until: Duration,
@@ -76,6 +78,7 @@ impl Entry {
     pub(super) fn new(
         response: &Response,
         own: &Headers,
+        age: Duration,
         since: Duration,
         until: Duration,
         mark: Mark,
@@ -94,7 +97,7 @@ impl Entry {
         if let Some(vary) = &own.vary {
             headers.append(VARY, vary.clone());
         }
-        Some(Self { headers, body, since, until, mark, packed: Packed::default() })
+        Some(Self { headers, body, age, since, until, mark, packed: Packed::default() })
     }
 
     pub(super) fn body_len(&self) -> usize {
@@ -107,14 +110,16 @@ impl Entry {
         self.body.len() * 2 + headers.sum::<usize>()
     }
 
-    /// The answer to a request with these headers. `age`: how long it was kept.
-    pub(super) fn respond(&self, asked: &HeaderMap, age: Option<Duration>) -> Response {
+    /// The answer to a request with these headers. `kept`: for how long it was, unless
+    /// it was made for this request.
+    pub(super) fn respond(&self, asked: &HeaderMap, kept: Option<Duration>) -> Response {
         let mut response = http::Response::new(Body::from(self.body.clone()));
         *response.headers_mut() = self.headers.clone();
         if asked.contains_key(ACCEPT_ENCODING) {
             response.extensions_mut().insert(self.packed.clone());
         }
-        if let Some(age) = age {
+        if kept.is_some() || !self.age.is_zero() {
+            let age = self.age.saturating_add(kept.unwrap_or_default());
             response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
         }
         conditional(asked, response)
@@ -141,7 +146,7 @@ pub(super) fn conditional(asked: &HeaderMap, mut response: Response) -> Response
 /// Whether the client has it (RFC 9110, section 13.2.2).
 fn has(asked: &HeaderMap, answer: &HeaderMap) -> bool {
     if asked.contains_key(IF_NONE_MATCH) {
-        let tag = answer.get(ETAG).and_then(|tag| tag.to_str().ok());
+        let tag = answer.get(ETAG).and_then(|tag| std::str::from_utf8(tag.as_bytes()).ok());
         return tag.is_some_and(|tag| knows(asked, tag));
     }
     let date = |headers: &HeaderMap, name: HeaderName| {
@@ -153,9 +158,31 @@ fn has(asked: &HeaderMap, answer: &HeaderMap) -> bool {
     }
 }
 
-/// How long a response may be given to others; `None`: not at all.
+/// Longer ages are told as this one (RFC 9111, section 1.2.2).
+const AGE_MAX: Duration = Duration::from_secs(1 << 31);
+
+/// How old a response is that was `made_in` so long: zero, unless it says that it was
+/// kept elsewhere, or made at another time (RFC 9111, section 4.2.3).
+pub(super) fn age_of(response: &Response, made_in: Duration, clock: &dyn Clock) -> Duration {
+    let headers = response.headers();
+    let told = headers.get(AGE).and_then(|age| age.to_str().ok()).map(|age| age.trim());
+    let told = told.filter(|age| !age.is_empty() && age.bytes().all(|b| b.is_ascii_digit()));
+    let told = told.map_or(Duration::ZERO, |age| {
+        let age = age.parse().map_or(AGE_MAX, Duration::from_secs);
+        // Asking for it took a part of that at most.
+        age.saturating_add(made_in)
+    });
+    let date =
+        headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    let apparent = date.and_then(|date| SystemTime::from(clock.now()).duration_since(date).ok());
+    told.max(apparent.unwrap_or_default()).min(AGE_MAX)
+}
+
+/// How long a response may be given to others, which is so old already; `None`: not at
+/// all.
 pub(super) fn time_to_live(
     response: &Response,
+    age: Duration,
     most: Duration,
     is_shared: bool,
     clock: &dyn Clock,
@@ -169,7 +196,7 @@ pub(super) fn time_to_live(
     if !is_kept {
         return None;
     }
-    let (mut age, mut shared_age) = (None, None);
+    let (mut max_age, mut shared_age) = (None, None);
     for line in headers.get_all(CACHE_CONTROL) {
         for directive in line.to_str().ok()?.split(',') {
             let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
@@ -178,20 +205,23 @@ pub(super) fn time_to_live(
             match name.trim().to_ascii_lowercase().as_str() {
                 "no-store" | "no-cache" => return None,
                 "private" if is_shared => return None,
-                "max-age" => age = Some(Duration::from_secs(seconds())),
+                "max-age" => max_age = Some(Duration::from_secs(seconds())),
                 "s-maxage" if is_shared => shared_age = Some(Duration::from_secs(seconds())),
                 _ => {}
             }
         }
     }
-    let own = match (shared_age.or(age), headers.get(EXPIRES)) {
+    let own = match (shared_age.or(max_age), headers.get(EXPIRES)) {
         (None, Some(expires)) => {
             let expires = httpdate::parse_http_date(expires.to_str().ok()?).ok()?;
-            Some(expires.duration_since(clock.now().into()).ok()?)
+            let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+            let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+            let from = date.unwrap_or_else(|| clock.now().into());
+            Some(expires.duration_since(from).ok()?)
         }
         (own, _) => own,
     };
-    let ttl = own.map_or(most, |own| own.min(most));
+    let ttl = own.map_or(most, |own| own.saturating_sub(age).min(most));
     (!ttl.is_zero()).then_some(ttl)
 }
 
@@ -230,7 +260,8 @@ mod tests {
         let response = builder.body(Body::from("x")).unwrap();
         let start = chrono::DateTime::parse_from_rfc3339("2026-01-01T00:00:00Z").unwrap();
         let clock = ManualClock::at(start.into());
-        let ttl = time_to_live(&response, MOST, is_shared, &clock);
+        let age = age_of(&response, Duration::from_secs(1), &clock);
+        let ttl = time_to_live(&response, age, MOST, is_shared, &clock);
         assert_eq!(ttl.map(|ttl| ttl.as_secs()), expected, "{headers:?}");
     }
 
@@ -253,6 +284,16 @@ mod tests {
         check(&[("expires", "Thu, 01 Jan 2026 00:00:30 GMT")], true, Some(30));
         check(&[("expires", "Wed, 31 Dec 2025 23:00:00 GMT")], true, None);
         check(&[("expires", "0")], true, None);
+        // What was kept elsewhere has used up some of its time; a second went by since.
+        let aged = |age: &'static str| [("cache-control", "max-age=10"), ("age", age)];
+        check(&aged("5"), true, Some(4));
+        check(&aged("99999999999999999999"), true, None);
+        check(&aged("x"), true, Some(10));
+        check(&aged("-1"), true, Some(10));
+        check(&[("age", "1000")], true, Some(60));
+        let dated = ("date", "Wed, 31 Dec 2025 23:59:57 GMT");
+        check(&[dated, ("cache-control", "max-age=10")], true, Some(7));
+        check(&[dated, ("expires", "Thu, 01 Jan 2026 00:00:05 GMT")], true, Some(5));
         check(&[("set-cookie", "a=1")], false, None);
         check(&[("content-encoding", "gzip")], true, None);
     }

@@ -85,11 +85,52 @@ pub(crate) fn knows(headers: &HeaderMap, tag: &str) -> bool {
     // A weak tag of ours is as good as a strong one here.
     let tag = tag.strip_prefix("W/").unwrap_or(tag);
     let values = headers.get_all(IF_NONE_MATCH).iter();
-    values.filter_map(|value| value.to_str().ok()).any(|text| {
+    values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()).any(|text| {
         text.trim() == "*"
-            || text.split(',').any(|known| {
-                let known = known.trim();
-                is_same(known.strip_prefix("W/").unwrap_or(known), tag)
-            })
+            || entity_tags(text)
+                .any(|known| is_same(known.strip_prefix("W/").unwrap_or(known), tag))
     })
+}
+
+/// The entity tags of a list, quotes included. A comma may be a part of a tag (RFC 9110,
+/// section 8.8.3), so that quotes alone say where one ends. What is no tag ends the list:
+/// where it would go on, nobody can say.
+pub(crate) fn entity_tags(list: &str) -> impl Iterator<Item = &str> {
+    let is_space = |letter| matches!(letter, ' ' | '\t');
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        let found = rest.trim_start_matches(|letter| letter == ',' || is_space(letter));
+        let version = found.strip_prefix("W/").unwrap_or(found).strip_prefix('"')?;
+        let (_, behind) = version.split_once('"')?;
+        let tag = found.strip_suffix(behind)?;
+        rest = behind.trim_start_matches(is_space);
+        (rest.is_empty() || rest.starts_with(',')).then_some(tag)
+    })
+    .fuse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_tags_is_read_by_its_quotes() {
+        #[track_caller]
+        fn check(list: &str, expected: &[&str]) {
+            assert_eq!(entity_tags(list).collect::<Vec<_>>(), expected, "{list}");
+        }
+        check("", &[]);
+        check("\"a\"", &["\"a\""]);
+        check("\"a\",W/\"b\" ,\t\"\"", &["\"a\"", "W/\"b\"", "\"\""]);
+        check("\"a,b\", \", \"", &["\"a,b\"", "\", \""]);
+        check(",, \"a\" ,, \"a\",", &["\"a\"", "\"a\""]);
+        check("\"\u{e4},\"", &["\"\u{e4},\""]);
+        // From what is no tag on, nothing is one.
+        check("a, \"b\"", &[]);
+        check("\"a\", b, \"c\"", &["\"a\""]);
+        check("w/\"a\"", &[]);
+        check("\"a", &[]);
+        check("\"a\"\"b\"", &[]);
+        check("\"a\" \"b\", \"c\"", &[]);
+    }
 }

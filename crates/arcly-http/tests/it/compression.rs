@@ -110,6 +110,12 @@ impl Texts {
         condition.require("\"5\"").map(|()| NoContent)
     }
 
+    #[put("/commas")]
+    #[public]
+    fn change_commas(&self, condition: IfMatch) -> Result<NoContent, Problem> {
+        condition.require("\"a,b\"").map(|()| NoContent)
+    }
+
     #[get("/plain", compress = off)]
     #[public]
     fn plain(&self) -> String {
@@ -300,6 +306,14 @@ async fn each_coding_has_its_entity_tag_and_all_of_them_are_known() {
     get("zstd", "\"4\", \"5\"").send().await.expect(304);
     for other in ["\"4;zstd\"", "\"5;x\"", "\"5;\"", "W/\"5\""] {
         app.put("/texts/tagged").header("if-match", other).send().await.expect(412);
+    }
+    // A comma may be a part of a tag (RFC 9110, section 8.8.3).
+    let change = |tags: &'static str| app.put("/texts/commas").header("if-match", tags).send();
+    for same in ["\"a,b\"", "\"x\" ,\t\"a,b\"", ",, \"a,b;gzip\",", "*"] {
+        change(same).await.expect(204);
+    }
+    for other in ["\"a\",\"b\"", "a,b", "\"x, \"a,b\"", "\"a,b", "W/\"a,b\"", "\"a,b\"\"\""] {
+        change(other).await.expect(412);
     }
     let answer = app.get("/texts/typed/weak").header("accept-encoding", "br").send().await;
     assert_eq!((answer.header("etag"), answer.header("content-encoding")), ("W/\"1\"", "br"));

@@ -255,6 +255,14 @@ impl Kept {
             "vary" => vec![("vary", "origin")],
             "vary-known" => vec![("vary", "Accept-Encoding")],
             "tag" => vec![("etag", "\"7\"")],
+            "commas" => vec![("etag", "\"a,b\"")],
+            "aged" => vec![("age", "10"), ("cache-control", "max-age=25")],
+            "stale" => vec![("age", "25"), ("cache-control", "max-age=25")],
+            "old" => vec![
+                ("date", "Wed, 31 Dec 2025 23:59:50 GMT"),
+                ("expires", "Thu, 01 Jan 2026 00:00:15 GMT"),
+                ("age", "2"),
+            ],
             "dated" => vec![("last-modified", "Thu, 01 Jan 2026 00:00:00 GMT")],
             _ => vec![],
         };
@@ -331,7 +339,9 @@ impl Launched {
     }
 
     async fn with(change: impl FnOnce(&mut LaunchConfig)) -> Self {
-        let clock = Arc::new(ManualClock::default());
+        // 2026-01-01, midnight.
+        let start = std::time::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+        let clock = Arc::new(ManualClock::at(start.into()));
         let app = TestApp::builder::<KeptModule>()
             .manual_clock(&clock)
             .map(|app| app.configure(change))
@@ -434,8 +444,38 @@ async fn a_client_that_has_it_is_told_so() {
     known("/kept/with/tag", "if-none-match", "\"7\"").send().await.expect(304);
     let date = "Thu, 01 Jan 2026 00:00:00 GMT";
     known("/kept/with/dated", "if-modified-since", date).send().await.expect(304);
+    known("/kept/with/commas", "if-none-match", "\"x\", W/\"a,b\"").send().await.expect(304);
+    known("/kept/with/commas", "if-none-match", "\"a\", \"b\"").send().await.expect(200);
     let date = "Wed, 31 Dec 2025 00:00:00 GMT";
     known("/kept/with/dated", "if-modified-since", date).send().await.expect(200);
+    launched.app.finish().await;
+}
+
+/// What a handler got from elsewhere was kept there before (RFC 9111, section 4.2.3).
+#[tokio::test]
+async fn an_answer_that_was_kept_elsewhere_is_as_old_as_it_says() {
+    let launched = Launched::new().await;
+    let age = async |path: &str| {
+        let answer = launched.get(path).await;
+        (answer.text(), answer.header("age").to_owned())
+    };
+    assert_eq!(age("/kept/with/aged").await, ("answer 1".into(), "10".into()));
+    launched.clock.advance(Duration::from_millis(14_900));
+    assert_eq!(age("/kept/with/aged").await, ("answer 1".into(), "24".into()));
+    launched.clock.advance(Duration::from_millis(100));
+    assert_eq!(age("/kept/with/aged").await, ("answer 2".into(), "10".into()));
+    // Nothing is left of its time.
+    assert_eq!(age("/kept/with/stale").await, ("answer 3".into(), "25".into()));
+    assert_eq!(age("/kept/with/stale").await, ("answer 4".into(), "25".into()));
+    launched.app.finish().await;
+
+    // Its date says more than its `age`: ten seconds ago, of the 25 it is good for.
+    let launched = Launched::new().await;
+    assert_eq!(launched.get("/kept/with/old").await.header("age"), "10");
+    launched.clock.advance(Duration::from_millis(14_900));
+    assert_eq!(launched.get("/kept/with/old").await.header("age"), "24");
+    launched.clock.advance(Duration::from_millis(100));
+    assert_eq!(launched.text("/kept/with/old").await, "answer 2");
     launched.app.finish().await;
 }
 
