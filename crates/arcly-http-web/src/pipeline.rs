@@ -438,6 +438,9 @@ impl Ending {
     fn end(&mut self, response: &mut Response, head: &Head) {
         let status = response.status().as_u16();
         self.count(status);
+        if status == 401 {
+            identify::challenge(response, self.runtime.authenticator.as_deref());
+        }
         let security_headers = match &self.route {
             Some(route) => &route.security_headers,
             None => &self.runtime.security_headers,
@@ -527,6 +530,12 @@ impl ByMethod {
 async fn answer_elsewhere(runtime: &Runtime, context: &mut Context) -> Response {
     if !context.is_admitted {
         return render::filtered(overloaded(), &context.head, &runtime.filters).await;
+    }
+    if context.head.method == Method::OPTIONS && context.head.uri.path() == "*" {
+        // About the server in general (RFC 9110, section 9.3.7), so there is no `allow`.
+        let mut response = http::Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return response;
     }
     let problem = match runtime.table.find(&context.head) {
         Found::Mounted(mounted) => match serve_mounted(runtime, mounted, context).await {

@@ -1,6 +1,6 @@
 //! Stages 2, 5 and 6: which request, who asks, and may they.
 
-use arcly_http_core::access::{Access, AuthError, Credentials};
+use arcly_http_core::access::{Access, AuthError, Authenticator, Credentials};
 use arcly_http_core::problem::{Problem, error_chain, kinds};
 use arcly_http_core::scope::spans::Tracing;
 use arcly_http_core::scope::{RequestId, TraceContext, current};
@@ -8,8 +8,8 @@ use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName};
 
 use super::Runtime;
-use crate::Head;
 use crate::context::{REQUEST_ID, Seen, TRACEPARENT};
+use crate::{Head, Response};
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -110,6 +110,16 @@ fn unauthenticated(scheme: &str, error: &str) -> Problem {
         format!("the credentials are not valid; send `authorization: {scheme} ..` with valid ones")
     };
     Problem::of(&kinds::UNAUTHENTICATED).with_detail(detail).with_header(WWW_AUTHENTICATE, value)
+}
+
+/// Names the application's scheme where a 401 names none, as that of a handler's own
+/// error: without it a client is not told how to go on (RFC 9110, section 15.5.2).
+#[cold]
+pub(super) fn challenge(response: &mut Response, authenticator: Option<&dyn Authenticator>) {
+    let scheme = authenticator.and_then(|known| known.schemes().first().copied());
+    if let Some(Ok(scheme)) = scheme.map(HeaderValue::from_str) {
+        response.headers_mut().entry(WWW_AUTHENTICATE).or_insert(scheme);
+    }
 }
 
 /// Stage 6: the access rule.

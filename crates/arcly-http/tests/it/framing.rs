@@ -326,3 +326,16 @@ async fn heads_have_limits() {
     );
     server.stop().await;
 }
+
+/// RFC 9110, section 9.3.7: it asks about the server, not about one of its resources.
+#[tokio::test]
+async fn a_star_asks_about_the_server() {
+    let server = start(brief).await;
+    let ask = "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n\
+        OPTIONS * HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\n\
+        Access-Control-Request-Method: GET\r\nConnection: close\r\n\r\n";
+    let answer = rest(server.send(ask).await).await;
+    assert_eq!(answer.matches("HTTP/1.1 204 No Content\r\n").count(), 2, "{answer}");
+    assert!(!answer.contains("allow") && !answer.contains("content-length"), "{answer}");
+    server.stop().await;
+}

@@ -66,6 +66,9 @@ enum ThingError {
     #[error("the name is taken")]
     #[problem(status = 409)]
     Taken,
+    #[error("the password is wrong")]
+    #[problem(status = 401)]
+    WrongPassword,
     #[error("storage failed")]
     #[problem(internal)]
     Storage(#[source] std::io::Error),
@@ -186,6 +189,7 @@ impl ThingController {
     ) -> Result<Created<Json<NewThing>>, ThingError> {
         match body.display_name.as_str() {
             "taken" => Err(ThingError::Taken),
+            "secret" => Err(ThingError::WrongPassword),
             "broken" => Err(ThingError::Storage(std::io::Error::other("disk on fire"))),
             _ => Ok(Created(Json(body.into_inner())).at(Self::show_url(&7))),
         }
@@ -386,6 +390,10 @@ async fn bodies_are_validated_under_the_clients_names() {
     assert_eq!(pointers, ["/displayName", "/parts/1/size"]);
     create(serde_json::json!({ "displayName": "a", "admin": true })).await.expect(422);
     create(serde_json::json!({ "displayName": "taken" })).await.expect(409).expect_problem("taken");
+    // A 401 says how to authenticate, whoever says it (RFC 9110, section 15.5.2).
+    let refused = create(serde_json::json!({ "displayName": "secret" })).await.expect(401);
+    assert_eq!(refused.header("www-authenticate"), "Bearer");
+    refused.expect_problem("wrong_password");
     let broken = create(serde_json::json!({ "displayName": "broken" })).await.expect(500);
     assert!(!broken.text().contains("fire"), "{}", broken.text());
     let post = || app.post("/things").bearer("editor");
