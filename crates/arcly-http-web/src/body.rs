@@ -30,7 +30,8 @@ enum Inner {
     Empty,
     Full(Option<Bytes>),
     Incoming(hyper::body::Incoming, Patience),
-    Boxed(UnsyncBoxBody<Bytes, BoxError>),
+    /// With what is left of a piece that was too large.
+    Boxed(UnsyncBoxBody<Bytes, BoxError>, Bytes),
 }
 
 impl Body {
@@ -39,8 +40,8 @@ impl Body {
     }
 
     /// Keeps a request open until this body is sent or dropped.
-    pub(crate) fn hold(&mut self, mut open: OpenRequest) {
-        open.is_offered();
+    pub(crate) fn hold(&mut self, open: OpenRequest) {
+        open.is_offered(0);
         self.open = Some(open);
     }
 
@@ -61,7 +62,7 @@ impl Body {
         match &self.inner {
             Inner::Empty | Inner::Full(_) => false,
             Inner::Incoming(_, patience) => !patience.waited.is_zero(),
-            Inner::Boxed(_) => true,
+            Inner::Boxed(..) => true,
         }
     }
 
@@ -70,7 +71,7 @@ impl Body {
     pub(crate) fn take_full(&mut self) -> Option<Bytes> {
         match &mut self.inner {
             Inner::Full(bytes) => bytes.take(),
-            Inner::Empty | Inner::Incoming(..) | Inner::Boxed(_) => None,
+            Inner::Empty | Inner::Incoming(..) | Inner::Boxed(..) => None,
         }
     }
 
@@ -79,7 +80,7 @@ impl Body {
         match &self.inner {
             Inner::Empty => Some(Bytes::new()),
             Inner::Full(bytes) => bytes.clone(),
-            Inner::Incoming(..) | Inner::Boxed(_) => None,
+            Inner::Incoming(..) | Inner::Boxed(..) => None,
         }
     }
 
@@ -96,7 +97,7 @@ impl Body {
         B::Error: Into<BoxError>,
     {
         use http_body_util::BodyExt as _;
-        Self::of(Inner::Boxed(body.map_err(Into::into).boxed_unsync()))
+        Self::of(Inner::Boxed(body.map_err(Into::into).boxed_unsync(), Bytes::new()))
     }
 
     /// A body that is produced while it is sent.
@@ -142,6 +143,19 @@ impl From<&'static str> for Body {
 
 /// Most bytes that are given out at a time: HTTP/1 copies them next to its head.
 const PIECE_MAX: usize = 64 << 10;
+/// Most bytes of the last piece over HTTP/2. The protocol takes a piece whole when the
+/// client has room for its first byte, and whoever waits for the rest of the last one is
+/// no longer timed: so it is no more than one frame.
+const LAST_MAX: usize = 16 << 10;
+
+/// How much of so many bytes is given out next.
+fn piece_len(len: usize, is_http2: bool) -> usize {
+    match len {
+        ..=LAST_MAX => len,
+        ..=PIECE_MAX if is_http2 => len - LAST_MAX,
+        _ => len.min(PIECE_MAX),
+    }
+}
 
 /// How long a body may be waited for. Costs nothing while nobody waits.
 struct Patience {
@@ -184,14 +198,17 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        if let Some(open) = &mut this.open {
+        let is_http2 = this.open.as_ref().is_some_and(|open| {
             open.is_asked();
-        }
+            open.is_http2()
+        });
         let polled = match &mut this.inner {
             Inner::Empty => Poll::Ready(None),
             Inner::Full(bytes) => {
                 let piece = match bytes {
-                    Some(rest) if rest.len() > PIECE_MAX => Some(rest.split_to(PIECE_MAX)),
+                    Some(rest) if rest.len() > piece_len(rest.len(), is_http2) => {
+                        Some(rest.split_to(piece_len(rest.len(), is_http2)))
+                    }
                     last => last.take(),
                 };
                 Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
@@ -203,10 +220,24 @@ impl http_body::Body for Body {
                 }
                 Poll::Pending => patience.poll_end(cx).map(|()| Some(Err(TooSlow.into()))),
             },
-            Inner::Boxed(body) => Pin::new(body).poll_frame(cx),
+            Inner::Boxed(_, rest) if !rest.is_empty() => {
+                let piece = rest.split_to(piece_len(rest.len(), is_http2));
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
+            Inner::Boxed(body, rest) => match Pin::new(body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
+                    Ok(mut data) if data.len() > LAST_MAX => {
+                        *rest = data.split_off(piece_len(data.len(), is_http2));
+                        Frame::data(data)
+                    }
+                    Ok(data) => Frame::data(data),
+                    Err(other) => other,
+                }))),
+                other => other,
+            },
         };
-        if let (Poll::Ready(Some(Ok(_))), Some(open)) = (&polled, &mut this.open) {
-            open.is_offered();
+        if let (Poll::Ready(Some(Ok(frame))), Some(open)) = (&polled, &this.open) {
+            open.is_offered(frame.data_ref().map_or(0, Bytes::len));
         }
         polled
     }
@@ -216,7 +247,7 @@ impl http_body::Body for Body {
             Inner::Empty => true,
             Inner::Full(bytes) => bytes.is_none(),
             Inner::Incoming(body, _) => body.is_end_stream(),
-            Inner::Boxed(body) => body.is_end_stream(),
+            Inner::Boxed(body, rest) => rest.is_empty() && body.is_end_stream(),
         }
     }
 
@@ -225,7 +256,15 @@ impl http_body::Body for Body {
             Inner::Empty => SizeHint::with_exact(0),
             Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Inner::Incoming(body, _) => body.size_hint(),
-            Inner::Boxed(body) => body.size_hint(),
+            Inner::Boxed(body, rest) => {
+                let (hint, rest) = (body.size_hint(), rest.len() as u64);
+                let mut whole = SizeHint::new();
+                whole.set_lower(hint.lower().saturating_add(rest));
+                if let Some(upper) = hint.upper() {
+                    whole.set_upper(upper.saturating_add(rest));
+                }
+                whole
+            }
         }
     }
 }

@@ -34,7 +34,10 @@ pub struct LaunchConfig {
     /// How long the body of a request may be waited for, in all; each KiB that
     /// arrives earns another second. Default 10 s.
     pub body_timeout: Duration,
-    /// How long a client may take less than 1 KiB a second of its response.
+    /// How long a client may take less than 1 KiB a second of its responses, from when
+    /// its system has no room for more; whatever else it sends changes nothing. Then the
+    /// connection is closed. Over HTTP/2 each response is timed by itself as well, piece
+    /// by piece (64 KiB at most, each KiB of which has a second more), and is reset alone.
     /// Default 10 s.
     pub write_timeout: Duration,
     /// Most connections at a time; one more is answered 503 and closed. Default

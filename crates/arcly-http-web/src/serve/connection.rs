@@ -22,7 +22,7 @@ use super::framing;
 use super::io::Metered;
 use super::listener::Transport;
 use super::meter::{Meter, OpenRequest};
-use super::owner::{CUT, DRAINING, Owner, RUNNING, Watch};
+use super::owner::{CUT, DRAINING, Owner, RUNNING, Streams, Watch};
 use super::proxy;
 use super::tls::{self, Tls};
 use super::watchdog::{Limits, Reason, Watchdog};
@@ -102,7 +102,8 @@ pub(super) async fn serve(accepted: Accepted, target: Target, owner: Owner, limi
     let watchdog = Watchdog::new(Arc::clone(&meter), limits, is_http2);
     let socket = TokioIo::new(socket);
     let ended = if is_http2 {
-        let mut builder = http2::Builder::new(owner);
+        let streams = Streams { owner, meter: Arc::clone(&meter), write: limits.write };
+        let mut builder = http2::Builder::new(streams);
         builder
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(20))

@@ -79,9 +79,7 @@ impl AsyncRead for Metered {
             self.first_given += given as u8;
             return Poll::Ready(Ok(()));
         }
-        if self.meter.is_asked() {
-            self.meter.tell_unsent(self.socket.unsent());
-        }
+        self.answer();
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(cx, buffer);
         if let Some(read) = buffer.filled().get(before..).filter(|read| !read.is_empty()) {
@@ -92,6 +90,12 @@ impl AsyncRead for Metered {
 }
 
 impl Metered {
+    fn answer(&self) {
+        if self.meter.is_asked() {
+            self.meter.tell_held(self.socket.held());
+        }
+    }
+
     fn note(&self, polled: &Poll<io::Result<usize>>) {
         match polled {
             Poll::Ready(Ok(written)) => self.meter.note_written(*written),
@@ -127,6 +131,8 @@ impl AsyncWrite for Metered {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Nothing is read while a handler works and the next request is here already.
+        self.answer();
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 

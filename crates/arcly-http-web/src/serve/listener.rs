@@ -152,7 +152,7 @@ impl Listener {
             Inner::Tcp(listener) => {
                 let (socket, peer) = listener.accept().await?;
                 let _ = socket.set_nodelay(true);
-                Ok((Transport::Tcp(socket), Some(peer)))
+                Ok((Transport::Tcp(socket, 0), Some(peer)))
             }
             Inner::Unix(listener, _) => {
                 let (socket, _) = listener.accept().await?;
@@ -199,9 +199,22 @@ fn inherited(index: usize) -> io::Result<Inner> {
     }
 }
 
+/// What the system holds of all that was written, because the client has no room for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    Nothing,
+    /// Some of it, to 512 bytes or so; so much has been taken of what was ever written.
+    Some {
+        taken: u64,
+    },
+    /// More than can be told: the system takes no more itself, or hardly.
+    Full,
+}
+
 /// A connection's bytes.
 pub(super) enum Transport {
-    Tcp(TcpStream),
+    /// With how many bytes the system has taken.
+    Tcp(TcpStream, u64),
     Unix(UnixStream),
     Tls(Box<TlsStream>),
     /// A client in the same process, in tests.
@@ -215,7 +228,7 @@ impl Transport {
     pub(super) fn set_write_timeout(&self, timeout: Duration) {
         let timeout = timeout.saturating_mul(3);
         #[cfg(target_os = "linux")]
-        if let Self::Tcp(socket) = self
+        if let Self::Tcp(socket, _) = self
             && let Err(error) = socket2::SockRef::from(socket).set_tcp_user_timeout(Some(timeout))
         {
             tracing::debug!(%error, "the system does not time writes out");
@@ -224,60 +237,72 @@ impl Transport {
         let _ = timeout;
     }
 
-    /// How many bytes the system holds that the client has made no room for, to 512
-    /// bytes or so. The system does not tell the number to safe code; it tells whether
-    /// it is below a mark (`TCP_NOTSENT_LOWAT`), which is moved until it is found.
+    /// What the client has not made room for.
     #[cfg(target_os = "linux")]
-    pub(super) fn unsent(&self) -> u64 {
+    pub(super) fn held(&self) -> Held {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let Some(socket) = self.tcp() else { return 0 };
+        let Some((socket, written)) = self.tcp() else { return Held::Nothing };
         let options = socket2::SockRef::from(socket);
+        // The system does not tell the number to safe code; it tells whether it is below
+        // a mark (`TCP_NOTSENT_LOWAT`), which is moved until it is found.
         let is_below = |mark: u32| {
             let mut asked = [PollFd::new(socket, PollFlags::OUT)];
             options.set_tcp_notsent_lowat(mark).is_err()
                 || poll(&mut asked, Some(&Timespec::default())).is_err()
                 || !asked[0].revents().is_empty()
         };
-        let mut unsent = 0;
-        if !is_below(1) {
-            (1..=30).map(|power| 1 << power).find(|mark| is_below(*mark)).inspect(|above| {
-                let (mut low, mut high) = (above / 2, *above);
-                while high - low > 512 {
-                    let middle = low + (high - low) / 2;
-                    if is_below(middle) { high = middle } else { low = middle }
+        let held = if is_below(1) {
+            Held::Nothing
+        } else {
+            match (1..=30).map(|power| 1 << power).find(|mark| is_below(*mark)) {
+                // Where there is no room for more, it is below no mark.
+                None => Held::Full,
+                Some(above) => {
+                    let (mut low, mut high) = (above / 2, above);
+                    while high - low > 512 {
+                        let middle = low + (high - low) / 2;
+                        if is_below(middle) { high = middle } else { low = middle }
+                    }
+                    Held::Some { taken: written.saturating_sub(low.into()) }
                 }
-                unsent = u64::from(low);
-            });
-        }
+            }
+        };
         // Zero: the system's own mark.
         let _ = options.set_tcp_notsent_lowat(0);
-        unsent
+        held
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn unsent(&self) -> u64 {
-        0
+    pub(super) fn held(&self) -> Held {
+        Held::Nothing
     }
 
     /// Has the close of this connection not wait for the client to take what is unsent.
     pub(super) fn give_up_unsent(&self) {
-        if let Some(socket) = self.tcp() {
+        if let Some((socket, _)) = self.tcp() {
             let _ = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO));
         }
     }
 
-    fn tcp(&self) -> Option<&TcpStream> {
+    /// The socket, and how many bytes the system took for it.
+    fn tcp(&self) -> Option<(&TcpStream, u64)> {
         match self {
-            Self::Tcp(socket) => Some(socket),
+            Self::Tcp(socket, written) => Some((socket, *written)),
             Self::Unix(_) | Self::Memory(_) => None,
             Self::Tls(stream) => stream.get_ref().0.tcp(),
+        }
+    }
+
+    fn count(&mut self, polled: &Poll<io::Result<usize>>) {
+        if let (Self::Tcp(_, written), Poll::Ready(Ok(more))) = (self, polled) {
+            *written += *more as u64;
         }
     }
 
     /// Writes what fits into the buffer of a fresh socket.
     pub(super) fn write_at_once(&self, bytes: &[u8]) {
         let _ = match self {
-            Self::Tcp(socket) => socket.try_write(bytes),
+            Self::Tcp(socket, _) => socket.try_write(bytes),
             Self::Unix(socket) => socket.try_write(bytes),
             // Before the handshake there is nothing to be said.
             Self::Tls(_) | Self::Memory(_) => Ok(0),
@@ -288,7 +313,7 @@ impl Transport {
 macro_rules! each {
     ($self:ident, $socket:ident => $call:expr) => {
         match $self.get_mut() {
-            Self::Tcp($socket) => $call,
+            Self::Tcp($socket, _) => $call,
             Self::Unix($socket) => $call,
             Self::Tls($socket) => $call,
             Self::Memory($socket) => $call,
@@ -312,7 +337,15 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        each!(self, socket => Pin::new(socket).poll_write(cx, bytes))
+        let this = self.get_mut();
+        let polled = match this {
+            Self::Tcp(socket, _) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Tls(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Memory(socket) => Pin::new(socket).poll_write(cx, bytes),
+        };
+        this.count(&polled);
+        polled
     }
 
     fn poll_write_vectored(
@@ -320,12 +353,20 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each!(self, socket => Pin::new(socket).poll_write_vectored(cx, slices))
+        let this = self.get_mut();
+        let polled = match this {
+            Self::Tcp(socket, _) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Self::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Self::Tls(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Self::Memory(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+        };
+        this.count(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Tcp(socket) => socket.is_write_vectored(),
+            Self::Tcp(socket, _) => socket.is_write_vectored(),
             Self::Unix(socket) => socket.is_write_vectored(),
             Self::Tls(socket) => socket.is_write_vectored(),
             Self::Memory(socket) => socket.is_write_vectored(),

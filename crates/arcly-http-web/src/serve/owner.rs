@@ -5,10 +5,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio_util::task::TaskTracker;
+
+use super::meter::Meter;
+use super::watchdog::Offered;
 
 /// What the connections of a server have in common: one owner, one way to stop.
 #[derive(Clone)]
@@ -49,18 +53,34 @@ impl Owner {
     }
 }
 
-/// Runs the streams of HTTP/2 connections, so that nothing outlives the server.
-impl<F> hyper::rt::Executor<F> for Owner
+/// Runs the streams of one HTTP/2 connection, so that nothing outlives the server.
+#[derive(Clone)]
+pub(super) struct Streams {
+    pub(super) owner: Owner,
+    pub(super) meter: Arc<Meter>,
+    pub(super) write: Duration,
+}
+
+impl<F> hyper::rt::Executor<F> for Streams
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, work: F) {
-        let mut watch = self.watch();
-        self.tasks.spawn(async move {
+        let mut watch = self.owner.watch();
+        // The service was asked right before; what has no offer is not timed.
+        let mut offered = Offered::new(self.meter.take_opened(), self.write);
+        self.owner.tasks.spawn(async move {
             let mut work = pin!(work);
-            poll_fn(
-                |cx| if watch.stage(cx) == CUT { Poll::Ready(()) } else { work.as_mut().poll(cx) },
-            )
+            poll_fn(|cx| {
+                if watch.stage(cx) == CUT || work.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                let is_over = offered.poll(cx);
+                if is_over.is_ready() {
+                    tracing::debug!("a response was given up: the client does not take it");
+                }
+                is_over
+            })
             .await;
         });
     }

@@ -97,7 +97,7 @@ macro_rules! read {
 impl Socket {
     fn of(transport: Transport) -> Self {
         match transport {
-            Transport::Tcp(stream) => Self(Kind::Tcp(stream)),
+            Transport::Tcp(stream, _) => Self(Kind::Tcp(stream)),
             Transport::Unix(stream) => Self(Kind::Unix(stream)),
             tls @ Transport::Tls(_) => Self::boxed(tls),
             memory @ Transport::Memory(_) => Self::boxed(memory),

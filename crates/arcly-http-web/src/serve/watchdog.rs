@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::meter::{Meter, Reading};
+use super::listener::Held;
+use super::meter::{Meter, Offer, Reading};
 use crate::app::LaunchConfig;
 
 /// Time limits of one connection; see [`crate::app::LaunchConfig`].
@@ -38,6 +39,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// Below this many bytes a second, a client that keeps us waiting is too slow.
 pub(crate) const RATE_MIN: u64 = 1024;
 
+/// How many bytes a client has to take in a time.
+fn least(time: Duration) -> u64 {
+    RATE_MIN * time.as_secs().max(1)
+}
+
 /// Why a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
@@ -59,12 +65,24 @@ impl fmt::Display for Reason {
 
 /// What is known of the bytes that the system still holds. A small response fits into
 /// its buffers: for the server it is written, and nobody sees that it does not move.
+///
+/// Invariant: no request of the client's changes this. What it was found to hold is
+/// followed until the client has made room for all of it, or for enough.
 #[derive(Debug, Clone, Copy)]
 enum Unsent {
-    Unknown,
-    Asked(Option<(Instant, u64)>),
-    Held(Instant, u64),
-    Nothing,
+    /// It held nothing after so much had been written.
+    Nothing(u64),
+    Asked(Option<Waiting>),
+    Waiting(Waiting),
+}
+
+/// Since when the client is waited for, and what it had taken by then: comparable while
+/// `is_full` stays.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    since: Instant,
+    taken: u64,
+    is_full: bool,
 }
 
 /// Looks at the meter of one connection: seldom when all is well, every second
@@ -102,7 +120,7 @@ impl Watchdog {
             since: now,
             head_since: (!is_http2).then_some(now),
             stalled: None,
-            unsent: Unsent::Unknown,
+            unsent: Unsent::Nothing(0),
         }
     }
 
@@ -146,34 +164,41 @@ impl Watchdog {
 
     /// Whether a question was answered since the last look.
     fn is_told(&self) -> bool {
-        matches!(self.unsent, Unsent::Asked(_)) && self.meter.unsent().is_some()
+        matches!(self.unsent, Unsent::Asked(_)) && self.meter.held().is_some()
     }
 
-    /// Follows what the system holds while nothing is asked of the server; says
-    /// whether the client took too little of it.
-    fn is_untaken(&mut self, now: Instant) -> bool {
+    /// Follows what the system holds; says whether the client takes too little of it.
+    fn is_untaken(&mut self, now: Instant, reading: Reading) -> bool {
         match self.unsent {
-            Unsent::Unknown => {
-                self.meter.ask_unsent();
-                self.unsent = Unsent::Asked(None);
+            Unsent::Nothing(written) if written != reading.written => self.ask(None),
+            Unsent::Waiting(waiting) if now - waiting.since >= self.limits.write => {
+                self.ask(Some(waiting));
             }
-            Unsent::Held(since, bytes) if now - since >= self.limits.write => {
-                self.meter.ask_unsent();
-                self.unsent = Unsent::Asked(Some((since, bytes)));
-            }
-            Unsent::Asked(before) => match (self.meter.unsent(), before) {
-                (None, _) => {}
-                (Some(0), _) => self.unsent = Unsent::Nothing,
-                (Some(bytes), Some((since, held)))
-                    if held.saturating_sub(bytes) < RATE_MIN * (now - since).as_secs().max(1) =>
+            Unsent::Asked(before) => {
+                let Some(held) = self.meter.held() else { return false };
+                let (taken, is_full) = match held {
+                    Held::Nothing => {
+                        self.unsent = Unsent::Nothing(reading.written);
+                        return false;
+                    }
+                    Held::Some { taken } => (taken, false),
+                    Held::Full => (reading.made_room, true),
+                };
+                if let Some(waiting) = before.filter(|waiting| waiting.is_full == is_full)
+                    && taken.saturating_sub(waiting.taken) < least(now - waiting.since)
                 {
                     return true;
                 }
-                (Some(bytes), _) => self.unsent = Unsent::Held(now, bytes),
-            },
-            Unsent::Held(..) | Unsent::Nothing => {}
+                self.unsent = Unsent::Waiting(Waiting { since: now, taken, is_full });
+            }
+            Unsent::Nothing(_) | Unsent::Waiting(_) => {}
         }
         false
+    }
+
+    fn ask(&mut self, before: Option<Waiting>) {
+        self.meter.ask_held();
+        self.unsent = Unsent::Asked(before);
     }
 
     fn look(&mut self, now: Instant) -> Option<Reason> {
@@ -182,7 +207,6 @@ impl Watchdog {
         if reading.requests != seen.requests || (reading.open == 0) != (seen.open == 0) {
             self.since = now;
             self.head_since = None;
-            self.unsent = Unsent::Unknown;
         } else if reading.open == 0 && self.is_head_pending(reading) {
             self.head_since.get_or_insert(now);
         }
@@ -190,21 +214,18 @@ impl Watchdog {
             _ if !reading.is_stalled => None,
             None => Some((now, reading.written)),
             // Fast enough: the count begins anew.
-            Some((since, written))
-                if reading.written - written > RATE_MIN * (now - since).as_secs().max(1) =>
-            {
+            Some((since, written)) if reading.written - written > least(now - since) => {
                 Some((now, reading.written))
             }
             slow => slow,
         };
         self.seen = reading;
         let is_over = |since: Option<Instant>, limit| since.is_some_and(|at| now - at >= limit);
-        if is_over(self.stalled.map(|(at, _)| at), self.limits.write) {
+        let is_stalled = is_over(self.stalled.map(|(at, _)| at), self.limits.write);
+        if is_stalled || self.is_untaken(now, reading) {
             Some(Reason::Untaken)
         } else if reading.open > 0 {
             None
-        } else if self.is_untaken(now) {
-            Some(Reason::Untaken)
         } else if is_over(self.head_since, self.limits.header) {
             Some(Reason::Head)
         } else if is_over(Some(self.since), self.limits.keep_alive) {
@@ -215,10 +236,40 @@ impl Watchdog {
     }
 
     fn next_look(&self) -> Duration {
-        let is_held = matches!(self.unsent, Unsent::Held(..));
+        let is_held = matches!(self.unsent, Unsent::Waiting(_));
         if self.head_since.is_some() || self.stalled.is_some() || is_held {
             return TICK.min(self.limits.header).min(self.limits.write);
         }
         (self.limits.keep_alive / 4).clamp(Duration::from_millis(10), 5 * TICK)
+    }
+}
+
+/// Ends one response over HTTP/2 whose client takes nothing of it, however much it takes
+/// of others on the same connection: its piece has the write timeout, and a second for
+/// each KiB.
+pub(super) struct Offered {
+    offer: Option<Arc<Offer>>,
+    write: Duration,
+    /// Of the offer with this number.
+    timer: Option<(u32, Pin<Box<Sleep>>)>,
+}
+
+impl Offered {
+    pub(super) fn new(offer: Option<Arc<Offer>>, write: Duration) -> Self {
+        Self { offer, write, timer: None }
+    }
+
+    /// Resolves when the response is to be given up. Called when it waits.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let untaken = self.offer.as_ref().and_then(|offer| offer.untaken());
+        let Some((number, bytes)) = untaken else { return Poll::Pending };
+        let end = || Instant::now() + self.write + Duration::from_secs(bytes / RATE_MIN);
+        let (timed, timer) =
+            self.timer.get_or_insert_with(|| (number, Box::pin(tokio::time::sleep_until(end()))));
+        if *timed != number {
+            *timed = number;
+            timer.as_mut().reset(end());
+        }
+        timer.as_mut().poll(cx)
     }
 }

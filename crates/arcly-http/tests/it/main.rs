@@ -36,3 +36,4 @@ mod server;
 mod tasks;
 mod testing_kit;
 mod ui;
+mod untaken;

@@ -1,10 +1,12 @@
 //! The server on a real socket: slow, idle and stuck clients, protocols, draining.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arcly_http::di::{Module, Token};
 use arcly_http::prelude::*;
-use arcly_http::web::app::LaunchConfig;
+use arcly_http::web::app::{LaunchConfig, Launched};
 use arcly_http::web::serve::{self, Drained, Listener, Stopping};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -64,31 +66,39 @@ impl Endpoints {
 struct ServerModule;
 
 pub(crate) struct Server {
-    addr: SocketAddr,
-    gate: Inject<Gate>,
+    pub(crate) addr: SocketAddr,
+    launched: Arc<Launched>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Drained>,
 }
 
 pub(crate) async fn start(configure: impl FnOnce(&mut LaunchConfig)) -> Server {
+    start_app::<ServerModule>(configure).await
+}
+
+pub(crate) async fn start_app<M: Module>(configure: impl FnOnce(&mut LaunchConfig)) -> Server {
     // A machine that runs many tests is late by itself.
-    let app = App::new::<ServerModule>().configure(|config| config.delay_max = None);
-    let launched = app.configure(configure).launch().await.unwrap();
+    let app = App::new::<M>().configure(|config| config.delay_max = None);
+    let launched = Arc::new(app.configure(configure).launch().await.unwrap());
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.address().unwrap();
-    let gate = launched.container().get::<Gate>().unwrap();
+    let served = Arc::clone(&launched);
     let (stop, stopped) = oneshot::channel();
     #[expect(clippy::disallowed_methods, reason = "the test joins it by `stop`")]
     let running = tokio::spawn(async move {
         let stopping = Stopping::when(async {
             let _ = stopped.await;
         });
-        serve::serve(&launched, vec![listener], stopping).await
+        serve::serve(&served, vec![listener], stopping).await
     });
-    Server { addr, gate, stop, running }
+    Server { addr, launched, stop, running }
 }
 
 impl Server {
+    pub(crate) fn provider<T: Token + Send + Sync + 'static>(&self) -> Inject<T> {
+        self.launched.container().get::<T>().unwrap()
+    }
+
     pub(crate) async fn stop(self) -> Drained {
         self.stop.send(()).unwrap();
         self.running.await.unwrap()
@@ -121,7 +131,7 @@ pub(crate) fn brief(config: &mut LaunchConfig) {
 async fn connections_that_outlive_the_deadline_are_cut() {
     let server = start(|config| config.drain = Duration::from_millis(50)).await;
     let socket = server.send("GET /stuck HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    server.gate.entered.notified().await;
+    server.provider::<Gate>().entered.notified().await;
     assert_eq!(server.stop().await.cut, 1);
     // The socket is gone by now, not at some later time.
     assert_eq!(rest(socket).await, "");
