@@ -26,6 +26,7 @@ use crate::{Context, Head, Response};
 pub(crate) use entry::Refused;
 use entry::{Entry, Headers};
 use flight::Outcome;
+pub(crate) use flight::{Leading, Shared};
 use key::{Key, KeyRule};
 pub(crate) use store::{Store, StoreLimits};
 
@@ -71,8 +72,10 @@ pub(crate) use store::{Store, StoreLimits};
 ///
 /// # At the same time
 /// When several ask for what is not there, one handler works, and the others wait for
-/// it, each until its own deadline. If it is given up, or panics, the next of them goes
-/// on; if its answer cannot be kept, each works for itself. A tag that is invalidated
+/// it, each until its own deadline. When its client leaves, it goes on as long as others
+/// wait, as a task of the application, and counts with the status of its answer. If its
+/// deadline ends it, or it panics, the next of them begins anew, which each does once at
+/// most; if its answer cannot be kept, each works for itself. A tag that is invalidated
 /// meanwhile is honoured: what was begun before is not kept, and who asks after it
 /// does not get it.
 ///
@@ -200,10 +203,16 @@ impl Cached {
         })
     }
 
+    /// For one request: tells whether it works for others.
+    pub(crate) fn leading(&self) -> Arc<Leading> {
+        Leading::new(self.store.tasks.clone())
+    }
+
     /// Stage 8: answers with what is kept, or lets the route answer, and keeps that.
     ///
     /// # Cancel safety
-    /// Who is dropped while it works for others lets the next of them go on.
+    /// Who is dropped while it works for others lets the next of them begin anew; who
+    /// is in a [`Shared`] goes on.
     pub(crate) async fn answer(
         &self,
         route: &Route,
@@ -221,6 +230,7 @@ impl Cached {
             || self.mark(&context.head),
             |mark| self.invalidated.is_current(mark),
         );
+        let leading = context.leading.clone();
         let (mut own, mut has_worked) = (None, false);
         let work = async {
             // Another may have been done between the look and the joining.
@@ -228,6 +238,7 @@ impl Cached {
                 return Outcome::Kept(entry);
             }
             has_worked = true;
+            let _leads = joined.lead(leading);
             self.store.counts.misses.increment();
             let mark = self.mark(&context.head);
             let begun = self.clock.elapsed();

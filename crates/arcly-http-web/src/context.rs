@@ -19,6 +19,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::Body;
 use crate::body::TooSlow;
+use crate::cache::Leading;
 use crate::limit::{Gradient, Place};
 use crate::serve::Upgrade;
 
@@ -265,6 +266,8 @@ pub struct Context {
     pub(crate) place: Option<Place>,
     /// What the client is told of its rate limits.
     pub(crate) rates: String,
+    /// Of an operation whose answers are kept.
+    pub(crate) leading: Option<Arc<Leading>>,
     pub(crate) scoped: Vec<(Key, Instance)>,
     /// The socket that the work belongs to.
     pub(crate) socket: Option<Arc<dyn Any + Send + Sync>>,

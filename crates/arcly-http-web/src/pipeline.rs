@@ -50,7 +50,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 
-use crate::cache::Cached;
+use crate::cache::{Cached, Shared};
 use crate::context::{Params, Seen, too_large};
 use crate::docs::Docs;
 use crate::endpoint::{Called, Endpoint};
@@ -194,6 +194,7 @@ pub(crate) fn begin(
         limit: None,
         place: None,
         rates: String::new(),
+        leading: None,
         scoped: vec![],
         socket: None,
         is_binary: false,
@@ -236,7 +237,15 @@ pub(crate) fn begin(
             ending.end(&mut response, &context.head);
             Answer::Ready(Some(response))
         }
-        _ => Answer::Later(Box::pin(later(Box::new(context), ending))),
+        _ => {
+            let leading = route.and_then(|route| route.cache.as_ref()).map(Cached::leading);
+            let Some(leading) = leading else {
+                return Answer::Later(Box::pin(later(Box::new(context), ending)));
+            };
+            context.leading = Some(Arc::clone(&leading));
+            let work = later(Box::new(context), ending);
+            Answer::Later(Box::pin(Shared::new(work, leading)))
+        }
     }
 }
 

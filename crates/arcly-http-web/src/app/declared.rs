@@ -60,7 +60,8 @@ impl Common<'_> {
             entries: self.config.cache_entries_max,
             entry_bytes: self.config.cache_entry_max,
         };
-        let store = self.store.get_or_init(|| Arc::new(Store::new(limits, self.metrics)));
+        let store = || Arc::new(Store::new(limits, self.metrics, container.tasks()));
+        let store = self.store.get_or_init(store);
         let (invalidated, clock) = (self.invalidated.clone(), Arc::clone(&self.clock));
         Cached::new(cache, fact, Arc::clone(store), invalidated, clock).map_err(Fault::Settings)
     }

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use arcly_http_core::cache::Mark;
-use tokio::sync::OnceCell;
+use arcly_http_core::task::{Stop, Tasks};
+use tokio::sync::{OnceCell, watch};
 
 use super::entry::Entry;
 use super::key::Key;
@@ -19,24 +22,21 @@ pub(super) enum Outcome {
 }
 
 struct Flight {
-    /// Whoever sets it works; when that is dropped, the next who waits does.
+    /// Whoever sets it works; when that is given up, the next who waits does.
     outcome: OnceCell<Outcome>,
     /// From before any work began.
     mark: Mark,
-}
-
-struct Open {
-    flight: Arc<Flight>,
-    joined: usize,
+    /// How many are in it. Changes under the lock of all flights.
+    joined: watch::Sender<usize>,
 }
 
 /// Invariant: a flight is in here as long as someone is in it, or until another has
 /// taken its place, so that the requests in all are its bound.
 #[derive(Default)]
-pub(super) struct Flights(Mutex<HashMap<Key, Open>>);
+pub(super) struct Flights(Mutex<HashMap<Key, Arc<Flight>>>);
 
 impl Flights {
-    fn open(&self) -> MutexGuard<'_, HashMap<Key, Open>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<Key, Arc<Flight>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -49,16 +49,17 @@ impl Flights {
         is_current: impl FnOnce(&Mark) -> bool,
     ) -> Joined<'_> {
         let mut open = self.open();
-        if let Some(known) = open.get_mut(key)
-            && !known.flight.outcome.initialized()
-            && is_current(&known.flight.mark)
+        if let Some(flight) = open.get(key)
+            && !flight.outcome.initialized()
+            && is_current(&flight.mark)
         {
-            known.joined += 1;
-            let flight = Arc::clone(&known.flight);
+            flight.joined.send_modify(|joined| *joined += 1);
+            let flight = Arc::clone(flight);
             return Joined { flights: self, key: key.clone(), flight };
         }
-        let flight = Arc::new(Flight { outcome: OnceCell::new(), mark: mark() });
-        open.insert(key.clone(), Open { flight: Arc::clone(&flight), joined: 1 });
+        let joined = watch::Sender::new(1);
+        let flight = Arc::new(Flight { outcome: OnceCell::new(), mark: mark(), joined });
+        open.insert(key.clone(), Arc::clone(&flight));
         Joined { flights: self, key: key.clone(), flight }
     }
 
@@ -80,18 +81,106 @@ impl Joined<'_> {
     pub(super) async fn outcome(&self, work: impl Future<Output = Outcome>) -> Outcome {
         self.flight.outcome.get_or_init(|| work).await.clone()
     }
+
+    /// From here on, until the value is dropped, this request works for the others.
+    pub(super) fn lead(&self, leading: Option<Arc<Leading>>) -> Leads {
+        if let Some(leading) = &leading {
+            leading.set(Some(Arc::clone(&self.flight)));
+        }
+        Leads(leading)
+    }
 }
 
 impl Drop for Joined<'_> {
     fn drop(&mut self) {
         let mut open = self.flights.open();
-        if let Some(known) = open.get_mut(&self.key)
-            && Arc::ptr_eq(&known.flight, &self.flight)
+        self.flight.joined.send_modify(|joined| *joined -= 1);
+        if *self.flight.joined.borrow() == 0
+            && open.get(&self.key).is_some_and(|known| Arc::ptr_eq(known, &self.flight))
         {
-            known.joined -= 1;
-            if known.joined == 0 {
-                open.remove(&self.key);
+            open.remove(&self.key);
+        }
+    }
+}
+
+/// What a request that is being answered works for, as whoever holds its work sees it.
+pub(crate) struct Leading {
+    flight: Mutex<Option<Arc<Flight>>>,
+    tasks: Tasks,
+}
+
+impl Leading {
+    pub(super) fn new(tasks: Tasks) -> Arc<Self> {
+        Arc::new(Self { flight: Mutex::default(), tasks })
+    }
+
+    fn set(&self, flight: Option<Arc<Flight>>) {
+        *self.flight.lock().unwrap_or_else(PoisonError::into_inner) = flight;
+    }
+
+    /// What others wait for as well.
+    fn awaited(&self) -> Option<Arc<Flight>> {
+        let flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        flight.filter(|flight| *flight.joined.borrow() > 1)
+    }
+}
+
+/// A request leads as long as this is there.
+pub(super) struct Leads(Option<Arc<Leading>>);
+
+impl Drop for Leads {
+    fn drop(&mut self) {
+        if let Some(leading) = &self.0 {
+            leading.set(None);
+        }
+    }
+}
+
+/// The work of a request, which goes on without its client while others wait for what it
+/// makes: else each who leaves would make the next begin from the start, and some who
+/// come and leave would keep all others waiting. It ends when nobody waits any more, by
+/// its own deadline, or with the application.
+pub(crate) struct Shared<W: Future + Send + 'static> {
+    work: Option<Pin<Box<W>>>,
+    leading: Arc<Leading>,
+}
+
+impl<W: Future + Send + 'static> Shared<W> {
+    pub(crate) fn new(work: W, leading: Arc<Leading>) -> Self {
+        Self { work: Some(Box::pin(work)), leading }
+    }
+}
+
+impl<W: Future + Send + 'static> Future for Shared<W> {
+    type Output = W::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<W::Output> {
+        let Some(work) = &mut self.work else { return Poll::Pending };
+        let polled = work.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.work = None;
+        }
+        polled
+    }
+}
+
+impl<W: Future + Send + 'static> Drop for Shared<W> {
+    fn drop(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        let Some(flight) = self.leading.awaited() else { return };
+        let run = async move |stop: Stop| {
+            let mut joined = flight.joined.subscribe();
+            // The value is looked at under a lock, which whoever leaves takes as well.
+            let alone = async { drop(joined.wait_for(|joined| *joined <= 1).await) };
+            tokio::select! {
+                biased;
+                _ = alone => {}
+                _ = stop.until(work) => {}
             }
+        };
+        // Where no task can be had, the next who waits begins anew.
+        if let Err(error) = self.leading.tasks.spawn("shared-answer", run) {
+            tracing::debug!(%error, "work that others wait for was given up");
         }
     }
 }

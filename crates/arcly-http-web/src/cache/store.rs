@@ -4,6 +4,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 
 use arcly_http_core::observe::{Counter, Metrics};
+use arcly_http_core::task::Tasks;
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
@@ -19,6 +20,8 @@ pub(crate) struct Store {
     weight_min: u64,
     body_max: u64,
     pub(super) flights: Flights,
+    /// Who owns work whose client has left.
+    pub(super) tasks: Tasks,
     pub(super) counts: Counts,
 }
 
@@ -72,7 +75,7 @@ const OVERHEAD: usize = 512;
 const SHARDS_MAX: u64 = 16;
 
 impl Store {
-    pub(crate) fn new(limits: StoreLimits, metrics: &Metrics) -> Self {
+    pub(crate) fn new(limits: StoreLimits, metrics: &Metrics, tasks: &Tasks) -> Self {
         let counter = |name, help| metrics.counter(name, help);
         let evicted = Evicted(counter(
             "http_response_cache_evicted",
@@ -95,6 +98,7 @@ impl Store {
             body_max: limits.entry_bytes,
             entries,
             flights: Flights::default(),
+            tasks: tasks.group("response-cache"),
             counts: Counts {
                 hits: counter("http_response_cache_hits", "Responses that had been kept"),
                 misses: counter(

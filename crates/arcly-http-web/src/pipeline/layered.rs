@@ -54,6 +54,7 @@ pub(super) async fn call(
         // in here, which is said of it then.
         place: None,
         rates: String::new(),
+        leading: None,
         scoped: std::mem::take(&mut context.scoped),
         socket: context.socket.clone(),
         is_binary: context.is_binary,

@@ -290,6 +290,18 @@ impl Kept {
         value.to_string()
     }
 
+    /// Waits many times.
+    #[get("/steps", cache("1h"))]
+    #[public]
+    async fn steps(&self) -> String {
+        tokio::task::yield_now().await;
+        let answer = self.work.next();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        answer
+    }
+
     #[get("/free")]
     #[public]
     fn free(&self) -> String {

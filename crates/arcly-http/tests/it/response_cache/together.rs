@@ -1,5 +1,6 @@
 //! Several who ask for the same at the same time.
 
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,26 +26,104 @@ async fn one_works_for_all_who_ask_at_the_same_time() {
     launched.app.finish().await;
 }
 
-#[tokio::test]
-async fn when_the_one_is_gone_the_next_goes_on() {
-    let launched = Launched::new().await;
+/// A request that has begun to work, and waits within its handler.
+async fn begun(launched: &Launched) -> impl Future<Output = String> + Unpin {
     let first = Box::pin(launched.text("/kept/slow"));
-    let first = match select(first, pin!(launched.until_begun(1))).await {
+    match select(first, pin!(launched.until_begun(1))).await {
         Either::Right(((), first)) => first,
         Either::Left(_) => panic!("nobody let it go"),
-    };
+    }
+}
+
+#[tokio::test]
+async fn when_the_one_is_gone_its_work_goes_on_for_the_others() {
+    let launched = Launched::new().await;
+    let first = begun(&launched).await;
     let asking = join_all((0..5).map(|_| launched.text("/kept/slow")));
     let leaving = async {
         tokio::task::yield_now().await;
         drop(first);
-        launched.until_begun(2).await;
+        // Those who come and go meanwhile change nothing.
+        for _ in 0..5 {
+            let (request, coming) =
+                (pin!(launched.text("/kept/slow")), pin!(launched.until_begun(1)));
+            assert!(matches!(select(request, coming).await, Either::Right(_)));
+        }
         launched.work().gate.add_permits(1);
     };
     let (answers, ()) = tokio::join!(asking, leaving);
-    assert!(answers.iter().all(|answer| answer == "answer 2"), "{answers:?}");
-    // Nothing is left of those who waited.
-    assert_eq!(launched.text("/kept/slow").await, "answer 2");
+    assert!(answers.iter().all(|answer| answer == "answer 1"), "{answers:?}");
+    assert_eq!(launched.text("/kept/slow").await, "answer 1");
+    assert_eq!(launched.app.metrics().requests().active(), 0);
     launched.app.finish().await;
+}
+
+#[tokio::test]
+async fn when_all_are_gone_the_work_ends() {
+    let launched = Launched::new().await;
+    let first = begun(&launched).await;
+    let mut second = Box::pin(launched.text("/kept/slow"));
+    assert!(futures_util::poll!(second.as_mut()).is_pending());
+    drop(first);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(launched.app.metrics().requests().active(), 2, "it goes on");
+    drop(second);
+    while launched.app.metrics().requests().active() > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Alone, it ends at once.
+    drop(begun(&launched).await);
+    assert_eq!(launched.app.metrics().requests().active(), 0);
+    assert_eq!(launched.count("stored"), 0);
+    let text = launched.app.metrics().encode();
+    let gone = text.lines().find(|line| line.contains("_count{") && line.contains("\"499\""));
+    assert!(gone.is_some_and(|line| line.ends_with(" 3")), "{text}");
+    launched.app.finish().await;
+}
+
+#[tokio::test]
+async fn the_one_may_be_dropped_wherever_it_waits() {
+    for polls in 1.. {
+        let launched = Launched::new().await;
+        let mut first = Box::pin(launched.text("/kept/steps"));
+        let mut others = Box::pin(join_all((0..3).map(|_| launched.text("/kept/steps"))));
+        let mut is_done = false;
+        for _ in 0..polls {
+            is_done = futures_util::poll!(first.as_mut()).is_ready();
+            if is_done || futures_util::poll!(others.as_mut()).is_ready() {
+                break;
+            }
+        }
+        drop(first);
+        let answers = others.await;
+        assert!(answers.iter().all(|answer| answer == "answer 1"), "{polls} polls: {answers:?}");
+        assert_eq!(launched.work().done.load(Ordering::SeqCst), 1, "{polls} polls");
+        assert_eq!(launched.app.metrics().requests().active(), 0, "{polls} polls");
+        launched.app.finish().await;
+        if is_done {
+            assert!(polls > 10, "{polls} polls");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn work_that_goes_on_ends_with_the_application() {
+    let launched = Launched::new().await;
+    let first = begun(&launched).await;
+    let mut second = Box::pin(launched.text("/kept/slow"));
+    assert!(futures_util::poll!(second.as_mut()).is_pending());
+    drop(first);
+    let metrics = launched.app.metrics().clone();
+    assert_eq!(metrics.requests().active(), 2);
+    let stopping = launched.app.container().shutdown();
+    let report = tokio::time::timeout(Duration::from_secs(5), stopping).await.unwrap();
+    assert!(report.tasks.cut.is_empty(), "{report:?}");
+    assert_eq!(metrics.requests().active(), 1);
+    drop(second);
+    assert_eq!(metrics.requests().active(), 0);
 }
 
 #[tokio::test]
