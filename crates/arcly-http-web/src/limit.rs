@@ -6,6 +6,7 @@ mod rate;
 #[cfg(feature = "redis")]
 mod redis;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arcly_http_core::observe::{Counter, Metrics};
@@ -44,7 +45,7 @@ pub(crate) struct Admission {
     max: i64,
     /// Refused because there were too many requests in all.
     in_all: Counter,
-    pub(crate) delay: Delay,
+    pub(crate) delay: Arc<Delay>,
     /// Refused because work waits too long for a thread.
     delayed: Counter,
     /// Refused because there were too many of one operation.
@@ -61,13 +62,13 @@ impl Admission {
         Self {
             max: max.and_then(|max| i64::try_from(max).ok()).unwrap_or(i64::MAX),
             in_all: shed.with(&["in_flight"]),
-            delay: Delay::new(
+            delay: Arc::new(Delay::new(
                 delay_max,
                 metrics.gauge(
                     "http_server_scheduling_delay_milliseconds",
                     "How long work that is ready waits for a thread",
                 ),
-            ),
+            )),
             delayed: shed.with(&["delay"]),
             of_operation: shed.with(&["operation"]),
         }

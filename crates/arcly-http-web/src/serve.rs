@@ -129,7 +129,7 @@ async fn run(
         .collect();
     let measuring = async {
         match target {
-            Target::App(runtime) => runtime.admission.delay.watch().await,
+            Target::App(runtime) => runtime.admission.delay.watch(&owner.tasks).await,
             Target::Admin(_) => std::future::pending().await,
         }
     };

@@ -4,6 +4,7 @@
 
 mod admission;
 mod bad_input;
+mod blocking;
 mod chain;
 #[cfg(feature = "compression")]
 mod compression;
