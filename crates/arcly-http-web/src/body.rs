@@ -46,14 +46,14 @@ impl Body {
     }
 
     /// The body of a request, which ends with [`TooSlow`] when the client keeps us
-    /// waiting for longer than `timeout` and sends less than 1 KiB a second.
+    /// waiting for `timeout`, in all; each KiB gives a second of it back.
     pub(crate) fn incoming(body: hyper::body::Incoming, timeout: Duration) -> Self {
         if body.is_end_stream() {
             return Self::empty();
         }
         Self::of(Inner::Incoming(
             body,
-            Patience { timeout, received: 0, waited: Duration::ZERO, wait: None },
+            Patience { timeout, left: timeout, received: 0, has_waited: false, wait: None },
         ))
     }
 
@@ -61,7 +61,7 @@ impl Body {
     pub(crate) fn has_waited(&self) -> bool {
         match &self.inner {
             Inner::Empty | Inner::Full(_) => false,
-            Inner::Incoming(_, patience) => !patience.waited.is_zero(),
+            Inner::Incoming(_, patience) => patience.has_waited,
             Inner::Boxed(..) => true,
         }
     }
@@ -160,8 +160,12 @@ fn piece_len(len: usize, is_http2: bool) -> usize {
 /// How long a body may be waited for. Costs nothing while nobody waits.
 struct Patience {
     timeout: Duration,
+    /// What is left of it. Never more than the whole: what came quickly is no time to
+    /// stand still in.
+    left: Duration,
+    /// Bytes for which no time was given back yet.
     received: u64,
-    waited: Duration,
+    has_waited: bool,
     wait: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
@@ -173,15 +177,19 @@ pub(crate) struct TooSlow;
 impl Patience {
     fn has_arrived(&mut self, frame: Option<&Frame<Bytes>>) {
         if let Some((since, _)) = self.wait.take() {
-            self.waited += since.elapsed();
+            let waited = since.elapsed();
+            self.has_waited |= !waited.is_zero();
+            self.left = self.left.saturating_sub(waited);
         }
         self.received += frame.and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        let earned = Duration::from_secs(self.received / RATE_MIN);
+        self.received %= RATE_MIN;
+        self.left = self.left.saturating_add(earned).min(self.timeout);
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let left = self.left;
         let (_, timer) = self.wait.get_or_insert_with(|| {
-            let earned = Duration::from_secs(self.received / RATE_MIN);
-            let left = (self.timeout + earned).saturating_sub(self.waited);
             let now = Instant::now();
             (now, Box::pin(tokio::time::sleep_until(now + left)))
         });

@@ -170,6 +170,24 @@ struct Door<'s> {
     places: &'s Arc<Places>,
 }
 
+/// What the system tells of a connection, and not of the listener: whoever causes it is
+/// not to slow down all others.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
+        NetworkUnreachable,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | NetworkDown
+            | NetworkUnreachable
+    )
+}
+
 /// Most connections that are let in after the server was told to stop.
 const LATE_MAX: usize = 1024;
 
@@ -179,6 +197,10 @@ impl Door<'_> {
         loop {
             match self.from.accept().await {
                 Ok((socket, peer)) => self.enter(socket, peer),
+                // Of a client that has left already, or cannot be reached.
+                Err(error) if is_of_one_connection(&error) => {
+                    tracing::debug!(%error, "a connection was gone before it was accepted");
+                }
                 Err(error) => {
                     // Out of file descriptors, mostly: waiting frees some.
                     tracing::warn!(%error, "a connection could not be accepted");

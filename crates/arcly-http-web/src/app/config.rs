@@ -32,7 +32,7 @@ pub struct LaunchConfig {
     /// How long a client may take to send the head of a request. Default 10 s.
     pub header_timeout: Duration,
     /// How long the body of a request may be waited for, in all; each KiB that
-    /// arrives earns another second. Default 10 s.
+    /// arrives gives a second of it back, and never more than was used. Default 10 s.
     pub body_timeout: Duration,
     /// How long a client may take less than 1 KiB a second of its responses, from when
     /// its system has no room for more; whatever else it sends changes nothing. Then the
@@ -46,7 +46,8 @@ pub struct LaunchConfig {
     /// Most connections at a time from one address (of IPv6: one /64). Behind a
     /// proxy all come from its address. Default 16,384.
     pub address_connections_max: usize,
-    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed. Default: none.
+    /// Proxies whose `Forwarded` or `X-Forwarded-For` is believed; neither is where both
+    /// are there and name different clients. Default: none.
     pub trusted_proxies: Vec<Network>,
     /// Headers of every response that does not set its own; a module, a controller or
     /// a route may change them ([`crate::security_headers::SecurityHeaders`]). Default:

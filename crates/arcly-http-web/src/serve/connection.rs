@@ -102,6 +102,7 @@ pub(super) async fn serve(accepted: Accepted, target: Target, owner: Owner, limi
     let watchdog = Watchdog::new(Arc::clone(&meter), limits, is_http2);
     let socket = TokioIo::new(socket);
     let ended = if is_http2 {
+        meter.stop_keeping();
         let streams = Streams { owner, meter: Arc::clone(&meter), write: limits.write };
         let mut builder = http2::Builder::new(streams);
         builder

@@ -28,12 +28,17 @@ pub(super) struct Recent {
     /// Requests that had begun before the first of `bytes`.
     before: u32,
     is_cut: bool,
+    /// HTTP/2 frames its messages by itself, and nothing is ambiguous there.
+    is_off: bool,
 }
 
 impl Recent {
     /// Keeps what was read. `requests` have begun on the connection so far, and none
     /// is open if `is_idle`.
     pub(super) fn note(&mut self, read: &[u8], requests: u32, is_idle: bool) {
+        if self.is_off {
+            return;
+        }
         if is_idle && requests != self.before {
             self.bytes.clear();
             self.bytes.shrink_to(IDLE_MAX);
@@ -46,6 +51,11 @@ impl Recent {
         } else {
             self.bytes.extend_from_slice(read);
         }
+    }
+
+    /// Keeps nothing from now on; whatever is asked of it then is ambiguous.
+    pub(super) fn stop(&mut self) {
+        *self = Self { is_cut: true, is_off: true, ..Self::default() };
     }
 
     /// Whether the head of the latest of `requests` states both a length and an

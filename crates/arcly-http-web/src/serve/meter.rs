@@ -109,6 +109,11 @@ impl Meter {
         recent.note(bytes, requests, is_idle);
     }
 
+    /// See [`Recent::stop`].
+    pub(super) fn stop_keeping(&self) {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).stop();
+    }
+
     /// See [`Recent::is_ambiguous`], of the request that was opened last.
     pub(super) fn is_ambiguous(&self) -> bool {
         let requests = self.requests.load(Ordering::Relaxed);

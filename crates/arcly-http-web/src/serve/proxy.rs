@@ -83,21 +83,38 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address: that of the connection, unless it is of a trusted proxy.
 /// Then the headers are read from their end, where the nearest proxy writes, up to
-/// the first address that is not trusted. `Forwarded` (RFC 7239) goes before
-/// `X-Forwarded-For`; what cannot be read ends the search, so that nobody can make
-/// up an address behind a malformed entry.
+/// the first address that is not trusted; what cannot be read ends the search, so that
+/// nobody can make up an address behind a malformed entry. A proxy writes one of
+/// `Forwarded` (RFC 7239) and `X-Forwarded-For`, and passes on what a client made up in
+/// the other: where they name different clients, neither is believed.
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(peer) {
         return peer;
     }
-    let is_standard = headers.contains_key(FORWARDED);
-    let name = if is_standard { FORWARDED } else { X_FORWARDED_FOR };
+    let named = |name: HeaderName| {
+        headers.contains_key(&name).then(|| nearest(peer, headers, &name, is_trusted))
+    };
+    match (named(FORWARDED), named(X_FORWARDED_FOR)) {
+        (Some(standard), Some(other)) if standard != other => peer,
+        (Some(address), _) | (None, Some(address)) => address,
+        (None, None) => peer,
+    }
+}
+
+/// The first address from the end of a header that is not trusted, or the last before
+/// what cannot be read.
+fn nearest(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    name: &HeaderName,
+    is_trusted: impl Fn(IpAddr) -> bool,
+) -> IpAddr {
     let lines: Vec<&str> =
         headers.get_all(name).iter().map(|v| v.to_str().unwrap_or("?")).collect();
     let mut nearest = peer;
     for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let node = if is_standard { forwarded_for(entry) } else { Some(entry) };
+        let node = if *name == FORWARDED { forwarded_for(entry) } else { Some(entry) };
         let Some(address) = node.and_then(parse_node) else { break };
         nearest = address;
         if !is_trusted(address) {
@@ -160,6 +177,23 @@ mod tests {
         check("forwarded", &["for=1.1.1.1, For=\"[2001:db9::1]:4711\""], "2001:db9::1");
         check("forwarded", &["for=192.0.2.1, for=_hidden"], "10.0.0.1");
         check("forwarded", &["for=\"::ffff:192.0.2.1\""], "192.0.2.1");
+    }
+
+    #[test]
+    fn a_proxy_that_writes_one_header_is_not_lied_to_by_the_other() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let check = |standard: &'static str, other: &'static str, expected: &str| {
+            let headers = HeaderMap::from_iter([
+                (FORWARDED, http::HeaderValue::from_static(standard)),
+                (X_FORWARDED_FOR, http::HeaderValue::from_static(other)),
+            ]);
+            let address = client_address("10.0.0.1".parse().unwrap(), &headers, &trusted);
+            assert_eq!(address.to_string(), expected, "{standard} | {other}");
+        };
+        check("for=192.0.2.1", "192.0.2.1", "192.0.2.1");
+        check("for=1.1.1.1", "192.0.2.1", "10.0.0.1");
+        check("for=192.0.2.1", "1.1.1.1", "10.0.0.1");
+        check("for=_hidden", "192.0.2.1", "10.0.0.1");
     }
 
     #[test]

@@ -166,6 +166,27 @@ async fn a_body_that_never_ends_is_answered_with_408() {
     assert_eq!(server.stop().await.cut, 0);
 }
 
+/// What came quickly at first is no time to stand still in.
+#[tokio::test]
+async fn a_body_that_stops_is_answered_with_408_however_much_has_come() {
+    let server = start(brief).await;
+    let mut socket =
+        server.send("POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n").await;
+    socket.write_all(&[b'x'; 500_000]).await.unwrap();
+    let answer = rest(socket).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    // One that comes at a KiB in a fifth of a second is waited for.
+    let mut socket =
+        server.send("POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 10240\r\n\r\n").await;
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        socket.write_all(&[b'x'; 1024]).await.unwrap();
+    }
+    let answer = rest(socket).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("10240"), "{answer}");
+    assert_eq!(server.stop().await.cut, 0);
+}
+
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_cut() {
     let server = start(brief).await;
