@@ -22,8 +22,9 @@ use futures_util::future::join_all;
 use tokio::io::DuplexStream;
 
 use connection::{Accepted, Target};
-use limit::Places;
 pub(crate) use limit::network;
+pub use limit::raise_open_files;
+use limit::{Places, within_open_files};
 use listener::Transport;
 pub use listener::{Address, Listener};
 pub(crate) use meter::OpenRequest;
@@ -122,7 +123,8 @@ async fn run(
 ) -> Drained {
     let owner = Owner::new();
     let limits = Limits::of(config);
-    let places = Places::new(config.connections_max, config.address_connections_max);
+    let places =
+        Places::new(within_open_files(config.connections_max), config.address_connections_max);
     let doors: Vec<Door<'_>> = listeners
         .iter()
         .map(|from| Door { from, target, owner: &owner, limits, places: &places })

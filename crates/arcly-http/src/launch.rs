@@ -125,6 +125,7 @@ pub fn run_main(app: App, name: &str, version: &str) -> ExitCode {
 }
 
 async fn run(app: App, name: &str, version: &str) -> Result<(), AppError> {
+    serve::raise_open_files();
     let all = app.load_config()?;
     let config = all.read::<ServerConfig>()?;
     let shows_requests = config.recent_requests.unwrap_or(all.profile() == Profile::Dev);

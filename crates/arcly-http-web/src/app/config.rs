@@ -40,8 +40,8 @@ pub struct LaunchConfig {
     /// by piece (64 KiB at most, each KiB of which has a second more), and is reset alone.
     /// Default 10 s.
     pub write_timeout: Duration,
-    /// Most connections at a time; one more is answered 503 and closed. Default
-    /// 16,384.
+    /// Most connections at a time; one more is answered 503 and closed. Never more than
+    /// seven eighths of the files that the process may have open. Default 16,384.
     pub connections_max: usize,
     /// Most connections at a time from one address (of IPv6: one /64). Behind a
     /// proxy all come from its address. Default 16,384.

@@ -4,6 +4,42 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Takes as many open files for the process as the system lets it have, as
+/// `#[arcly_http::main]` does first: the usual limit is 1,024, and each connection is one.
+pub fn raise_open_files() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
+/// How many connections there may be where so many were asked for: some files are left
+/// to everything else, as who has none for a connection can refuse it neither.
+pub(super) fn within_open_files(wanted: usize) -> usize {
+    #[cfg(target_os = "linux")]
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    #[cfg(not(target_os = "linux"))]
+    let files = None;
+    let max = connections_of(files, wanted);
+    if max < wanted {
+        tracing::warn!(
+            max,
+            wanted,
+            "fewer connections than configured: raise the limit of open files"
+        );
+    }
+    max
+}
+
+fn connections_of(files: Option<u64>, wanted: usize) -> usize {
+    let Some(files) = files.and_then(|files| usize::try_from(files).ok()) else { return wanted };
+    wanted.min(files.saturating_sub((files / 8).max(64)).max(1))
+}
+
 /// Counts connections; a [`Place`] is held by each.
 #[derive(Debug)]
 pub(super) struct Places {
@@ -97,6 +133,15 @@ mod tests {
         let _third = places.take(Some(one)).unwrap();
         let _other = places.take(None).unwrap();
         assert_eq!(places.take(None).unwrap_err(), Full::InAll);
+    }
+
+    #[test]
+    fn some_files_are_left_to_everything_else() {
+        assert_eq!(connections_of(None, 16_384), 16_384);
+        assert_eq!(connections_of(Some(1 << 20), 16_384), 16_384);
+        assert_eq!(connections_of(Some(1024), 16_384), 896);
+        assert_eq!(connections_of(Some(256), 100), 100);
+        assert_eq!(connections_of(Some(20), 100), 1);
     }
 
     #[test]

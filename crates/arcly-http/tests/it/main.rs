@@ -13,6 +13,7 @@ mod configuration;
 mod cross_origin;
 mod deadline;
 mod dropped;
+mod floods;
 mod framing;
 #[cfg(feature = "realtime")]
 mod gateway;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arcly_http::di::{Module, Token};
+use arcly_http::observe::Metrics;
 use arcly_http::prelude::*;
 use arcly_http::web::app::{LaunchConfig, Launched};
 use arcly_http::web::serve::{self, Drained, Listener, Stopping};
@@ -97,6 +98,10 @@ pub(crate) async fn start_app<M: Module>(configure: impl FnOnce(&mut LaunchConfi
 impl Server {
     pub(crate) fn provider<T: Token + Send + Sync + 'static>(&self) -> Inject<T> {
         self.launched.container().get::<T>().unwrap()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        self.launched.metrics()
     }
 
     pub(crate) async fn stop(self) -> Drained {
