@@ -148,6 +148,7 @@ impl Channel {
             scoped: vec![],
             socket: handshake.socket.clone(),
             is_binary: false,
+            leading: None,
         };
         Self { trace: head.trace.clone(), context: Box::new(context) }
     }
