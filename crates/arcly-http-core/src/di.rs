@@ -23,7 +23,7 @@ pub use lifecycle::{
 };
 pub use meta::{
     ActionMeta, Binding, ControllerMeta, Dep, DepKind, DepSpec, Host, Module, ModuleMeta, Needer,
-    Needs, Place, Provide, ProviderEntry, ProviderMeta, ProviderScope, RouteFact, shared,
+    Needs, Place, Provide, ProviderEntry, ProviderMeta, ProviderScope, Roles, RouteFact, shared,
 };
 
 #[cfg(test)]

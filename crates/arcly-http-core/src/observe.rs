@@ -4,6 +4,7 @@ mod health;
 mod metrics;
 mod requests;
 
+pub(crate) use health::HEALTH_CHECK_KEY;
 pub use health::{HealthCheck, HealthFuture, HealthReport, check_all};
 pub(crate) use metrics::METRICS_KEY;
 pub use metrics::{Counter, Counters, Gauge, Histogram, Metrics};

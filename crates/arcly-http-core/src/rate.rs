@@ -122,6 +122,8 @@ pub trait RateLimitStore: Send + Sync + 'static {
     ) -> RateLimitFuture<'a>;
 }
 
+pub(crate) const RATE_LIMIT_STORE_KEY: Key = Key::of("dyn arcly_http::RateLimitStore", 0, 0);
+
 impl Token for dyn RateLimitStore {
-    const KEY: Key = Key::of("dyn arcly_http::RateLimitStore", 0, 0);
+    const KEY: Key = RATE_LIMIT_STORE_KEY;
 }

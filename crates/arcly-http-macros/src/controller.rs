@@ -18,7 +18,7 @@ pub(crate) fn expand(
     let meant = parse::meant_as_routes(&item);
     let routes = parse::routes(&args, &mut item, errors);
     // A route with a fault is left out, so that one mistake gives one message.
-    let routes: Vec<_> = routes
+    let mut routes: Vec<_> = routes
         .into_iter()
         .filter(|route| {
             let before = errors.count();
@@ -27,7 +27,7 @@ pub(crate) fn expand(
         })
         .collect();
     validate::controller(&args, &item, errors);
-    validate::together(&routes, errors);
+    validate::together(&mut routes, errors);
     if meant.is_empty() && errors.count() == 0 {
         errors.at(&item.self_ty, "this controller has no routes: put `#[get(\"/..\")]` or another method on one of its methods");
     }

@@ -279,7 +279,7 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `deadline = "5s"` | gives an operation up after that time (`ms`, `s`, `min`, `h`) and answers 504; `None`: never |
 /// | `rate_limit("100/min", per = principal)` | answers 429 to a client that asks more often; all operations below share it. `per` is `address`, `principal` or `tenant`; who has proved nothing counts by address; several limits hold together |
-/// | `rate_cost = 5` | a request uses so much of its limits |
+/// | `rate_cost = 5` | a request uses so much of its limits; whether there is one is known at launch, because the configuration may limit all operations |
 /// | `cors = function` | pages of the origins that the function's `Cors` names may call it and read the answer; `None`: no page |
 /// | `csrf = false` | pages of other origins may cause requests that change things |
 /// | `security_headers = function` | the function's `SecurityHeaders` change those of the outer level; `None`: none at all |
@@ -440,7 +440,9 @@ strays! {
     ///
     /// Each `{parameter}` of the path is an argument of that name:
     /// `id: Path<u64>`; `{*rest}` at the end takes what is left. After the path may
-    /// follow `operation_id = ".."`, `tags("..")`, `version = ".."`,
+    /// follow `operation_id = ".."` (otherwise `OrderController::list` is `orderList` in the
+    /// document; no two operations of an application have one id), `tags("..")`,
+    /// `version = ".."`,
     /// `deprecated = "2027-01-31T00:00:00Z"`, `sunset = ".."`,
     /// `body_limit = "64KiB"`, `cache("30s")`, `guards(..)`, `interceptors(..)`, `filters(..)` and
     /// `layers(..)`. The doc comment of the method is the operation's text in the

@@ -480,7 +480,7 @@ impl App {
         };
         let mut facts = HashMap::new();
         let mut operations = vec![];
-        let mut ids: HashMap<String, String> = HashMap::new();
+        let mut ids: HashMap<&str, String> = HashMap::new();
         let mut gateways = vec![];
         for declared in self.declared() {
             let version = table.versioning().prefix(declared.route.fact.version);
@@ -492,8 +492,8 @@ impl App {
             operations.push((declared.line(table.versioning()), Arc::clone(&of_route)));
             let built = declared.build(container, of_operation, of_route, &common);
             let route = format!("{} {path}", declared.route.fact.method);
-            let id = declared.operation_id();
-            if let Some(other) = ids.insert(id.clone(), route.clone()) {
+            let id = declared.route.fact.operation_id;
+            if let Some(other) = ids.insert(id, route.clone()) {
                 let fault = format!(
                     "its operation id `{id}` is that of {other} as well; write `operation_id = \"..\"` on one of them"
                 );
@@ -594,6 +594,7 @@ static NOWHERE: RouteFact = RouteFact {
     path: "",
     host: Host::Any,
     version: "",
+    operation_id: "",
     handler: "",
     place: arcly_http_core::di::Place { file: "", line: 0 },
     access: Access::Public,

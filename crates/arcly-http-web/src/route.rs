@@ -36,8 +36,6 @@ pub struct HttpRoute {
     pub summary: &'static str,
     /// The rest of it.
     pub description: &'static str,
-    /// `operationId`; empty: made from controller and handler.
-    pub operation_id: &'static str,
     /// Tags in the document.
     pub tags: &'static [&'static str],
     /// Since when it is deprecated (RFC 9745), UTC; empty: it is not.

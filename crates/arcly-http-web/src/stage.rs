@@ -26,7 +26,8 @@ use crate::{Body, Context, Head, Response};
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Decides whether a request may go on, after the access rule and before the
-/// body is read. A provider: derive `Injectable` and list it in a module.
+/// body is read. A provider: derive `Injectable`, list it in a module, and name it in
+/// `guards(..)`: one that nobody names does not compile.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a guard",
     label = "implement `Guard` for it",

@@ -75,8 +75,8 @@ pub mod __rt {
     pub use arcly_http_core::di::{
         ActionMeta, Binding, BuildError, BuildFuture, ControllerMeta, Dep, Dependency, HookTable,
         Hookless, Host, Inject, Instance, Key, Module, ModuleMeta, Needer, Needs, NoHooks, Place,
-        Probe, Provide, ProviderEntry, ProviderMeta, ProviderScope, Qualifier, Resolver, RouteFact,
-        Token, Unqualified, WithHooks, proof, shared,
+        Probe, Provide, ProviderEntry, ProviderMeta, ProviderScope, Qualifier, Resolver, Roles,
+        RouteFact, Token, Unqualified, WithHooks, proof, shared,
     };
     pub use arcly_http_core::{config, problem, validate};
     #[cfg(feature = "realtime")]

@@ -118,6 +118,19 @@ pub(super) const fn str_eq(a: &str, b: &str) -> bool {
     true
 }
 
+/// The name of a thing without its path.
+pub(super) const fn last_segment(path: &'static str) -> &'static str {
+    let bytes = path.as_bytes();
+    let mut i = bytes.len();
+    while i > 0 {
+        if bytes[i - 1] == b':' {
+            return path.split_at(i).1;
+        }
+        i -= 1;
+    }
+    path
+}
+
 /// A type that the graph can name.
 ///
 /// Written by `#[derive(Injectable)]` for structs, by `#[derive(Token)]` for those that a

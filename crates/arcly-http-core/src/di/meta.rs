@@ -2,7 +2,7 @@
 //! router and the documents read.
 
 use super::container::{BuildFuture, Instance, Resolver};
-use super::key::Key;
+use super::key::{Key, str_eq};
 use super::lifecycle::HookTable;
 use crate::access::Access;
 use crate::config::SectionMeta;
@@ -14,6 +14,13 @@ pub struct Place {
     pub file: &'static str,
     /// One-based.
     pub line: u32,
+}
+
+impl Place {
+    /// `==` is not available in constants.
+    pub(super) const fn same(&self, other: &Self) -> bool {
+        self.line == other.line && str_eq(self.file, other.file)
+    }
 }
 
 /// How often a provider is built.
@@ -104,10 +111,54 @@ pub struct Binding {
 /// A line of a module's `providers(..)`.
 #[derive(Debug)]
 pub struct ProviderEntry {
+    /// The name that stands in the list: a struct, or a factory.
+    pub name: &'static str,
     /// The provider.
     pub meta: &'static ProviderMeta,
     /// The traits it is bound to.
     pub bindings: &'static [Binding],
+    /// What the framework would use it for.
+    pub roles: Roles,
+}
+
+/// What the framework uses a provider for once it is named (stages) or bound (ports);
+/// one that is neither would be listed without an effect, which the proof refuses.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles(u8);
+
+impl Roles {
+    /// Named in `guards(..)`.
+    pub const GUARD: u8 = 1;
+    /// Named in `interceptors(..)`.
+    pub const INTERCEPTOR: u8 = 2;
+    /// Named in `filters(..)`.
+    pub const FILTER: u8 = 4;
+    /// Bound to `dyn HealthCheck`.
+    pub const HEALTH_CHECK: u8 = 8;
+    /// Bound to `dyn Authenticator`.
+    pub const AUTHENTICATOR: u8 = 16;
+    /// Bound to `dyn RateLimitStore`.
+    pub const RATE_LIMIT_STORE: u8 = 32;
+    /// Bound to `dyn Clock`.
+    pub const CLOCK: u8 = 64;
+
+    /// The roles whose bits are set.
+    #[must_use]
+    pub const fn of(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// Whether this role is one of them.
+    #[must_use]
+    pub const fn has(self, role: u8) -> bool {
+        self.0 & role != 0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// An action that `#[can(..)]` may name, and who may take it.
@@ -159,6 +210,9 @@ pub struct RouteFact {
     pub host: Host,
     /// Version it belongs to; empty for none.
     pub version: &'static str,
+    /// `operationId` of the document: what the route says, or controller, handler and
+    /// version in one word.
+    pub operation_id: &'static str,
     /// Name of the handler method.
     pub handler: &'static str,
     /// Where it is declared.

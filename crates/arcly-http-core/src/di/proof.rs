@@ -12,13 +12,15 @@
 //! once per module or provider. `scripts/proof-cost` measures the whole.
 
 mod access;
+mod effects;
+mod operations;
 mod providers;
 mod routes;
 mod text;
 
 pub use text::Report;
 
-use super::key::Key;
+use super::key::{Key, last_segment};
 use super::meta::{ModuleMeta, ProviderMeta, ProviderScope};
 use text::Text;
 
@@ -62,6 +64,9 @@ struct Proof {
     hashes: [u128; PROVIDERS_MAX],
     /// Whether the record's module exports it.
     exported: [bool; PROVIDERS_MAX],
+    /// Whether somebody needs the record's provider, by any of its names; kept for the
+    /// record of its own name.
+    needed: [bool; PROVIDERS_MAX],
     record_count: usize,
     table: [u16; TABLE],
     text: Text,
@@ -99,7 +104,9 @@ pub const fn examine(root: &'static ModuleMeta) -> Report {
         proof.check_exports();
         proof.check_dependencies();
         proof.check_cycles();
+        proof.check_effects();
         proof.check_routes();
+        proof.check_operation_ids();
         proof.check_access();
     }
     proof.text.into_report(head)
@@ -148,6 +155,7 @@ impl Proof {
             records: [empty; PROVIDERS_MAX],
             hashes: [0; PROVIDERS_MAX],
             exported: [false; PROVIDERS_MAX],
+            needed: [false; PROVIDERS_MAX],
             record_count: 0,
             table: [NONE; TABLE],
             text: Text::new(),
@@ -354,12 +362,63 @@ impl Proof {
             self.text.put("\n");
             i += 1;
         }
-        if self.records[first as usize].binding == NONE {
-            self.text.help(
-                "list it in one module, export it there, and import that module where it is needed",
-            );
+        self.help_duplicate(key, first, second);
+    }
+
+    /// Which of two lines has to go.
+    const fn help_duplicate(&mut self, key: &Key, first: u16, second: u16) {
+        if self.records[first as usize].binding != NONE
+            || self.records[second as usize].binding != NONE
+        {
+            self.text.help("take `as dyn ..` away from one of them, or declare the trait `#[injectable(many)]` and inject `All<dyn ..>`");
+            return;
+        }
+        let [one, two] = [self.records[first as usize], self.records[second as usize]];
+        let [here, there] = [self.module(two.module as usize), self.module(one.module as usize)];
+        let [before, after] = [self.meta(first).place, self.meta(second).place];
+        if !before.same(&after) {
+            self.text.help_head();
+            self.text.put("they are declared");
+            self.text.put_place(&before);
+            self.text.put(" and");
+            self.text.put_place(&after);
+            self.text.put(": take one of them out of its list, or tell them apart by markers: `#[provider(qualifier = ..)]`\n");
+            return;
+        }
+        let is_listed = (one.entry as usize) < there.providers.len();
+        let is_provider = (two.entry as usize) < here.providers.len();
+        let name = if is_provider {
+            here.providers[two.entry as usize].name
         } else {
-            self.text.help("bind one of them, or declare the trait `#[injectable(many)]` and inject `All<dyn ..>`");
+            last_segment(key.name)
+        };
+        // Of a controller in `providers(..)` that line goes; else the later one.
+        let at = if is_listed && !is_provider { there } else { here };
+        self.text.help_head();
+        self.text.put("delete `");
+        self.text.put(name);
+        self.text.put(if is_listed || is_provider {
+            "` from `providers(..)` of `"
+        } else {
+            "` from `controllers(..)` of `"
+        });
+        self.text.put(last_segment(at.key.name));
+        self.text.put("`");
+        self.text.put_place(&at.place);
+        if is_listed != is_provider {
+            self.text.put("; `controllers(..)` is enough\n");
+        } else if one.module == two.module {
+            self.text.put(", where it stands twice, once\n");
+        } else if !is_provider {
+            self.text.put("; a controller stands in one module\n");
+        } else {
+            self.text.put(", write `exports(");
+            self.text.put(name);
+            self.text.put(")` at `");
+            self.text.put(last_segment(there.key.name));
+            self.text.put("` and `imports(");
+            self.text.put(last_segment(there.key.name));
+            self.text.put(")` where it is needed\n");
         }
     }
 

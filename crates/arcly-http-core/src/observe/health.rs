@@ -18,7 +18,8 @@ pub type HealthFuture<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Se
 /// Whether one dependency of the application answers.
 ///
 /// A provider of a module, bound by `providers(MyCheck as dyn HealthCheck)`; the
-/// application collects all of them for `/readyz`. Liveness never depends on one.
+/// application collects all of them for `/readyz`. One that is listed without the binding
+/// does not compile: nobody would ask it. Liveness never depends on one.
 pub trait HealthCheck: Send + Sync + 'static {
     /// What is checked, as operators call it: `database`.
     fn name(&self) -> &str;
@@ -33,8 +34,10 @@ pub trait HealthCheck: Send + Sync + 'static {
     }
 }
 
+pub(crate) const HEALTH_CHECK_KEY: Key = Key::of("dyn arcly_http::HealthCheck", 0, 0);
+
 impl Token for dyn HealthCheck {
-    const KEY: Key = Key::of("arcly_http::observe::HealthCheck", line!(), column!());
+    const KEY: Key = HEALTH_CHECK_KEY;
     const MANY: bool = true;
 }
 

@@ -27,7 +27,8 @@ pub(super) fn emit(
     let first = routes.iter().position(|route| route.cfgs.is_empty());
     let facts = routes.iter().enumerate().map(|(index, route)| {
         let (cfgs, name) = (&route.cfgs, fact_name(index));
-        let fact = fact(args, index, route, first.is_none_or(|first| first == index), None);
+        let has_stages = first.is_none_or(|first| first == index);
+        let fact = fact(args, controller, index, route, has_stages, None);
         quote!(#(#cfgs)* const #name: #rt::RouteFact = #fact;)
     });
     let fact_names = routes.iter().enumerate().map(|(index, route)| {
@@ -256,6 +257,7 @@ pub(crate) fn fact_name(index: usize) -> syn::Ident {
 
 pub(crate) fn fact(
     args: &Args,
+    controller: &syn::Type,
     index: usize,
     route: &Route,
     has_stages: bool,
@@ -273,6 +275,10 @@ pub(crate) fn fact(
     };
     let version = text(route.args.common.version.as_ref().or(args.common.version.as_ref()));
     let handler = route.handler.to_string();
+    let operation_id = match &route.args.operation_id {
+        Some(id) => id.value(),
+        None => operation_id(controller, &handler, &version),
+    };
     let handler_span = route.handler.span();
     let line = quote_spanned!(handler_span=> line!());
     let access = match &route.rules[0].0 {
@@ -305,6 +311,7 @@ pub(crate) fn fact(
             path: #path,
             host: #host,
             version: #version,
+            operation_id: #operation_id,
             handler: #handler,
             place: #rt::Place { file: file!(), line: #line },
             access: #access,
@@ -312,6 +319,28 @@ pub(crate) fn fact(
             needs: &[#rule #more_needs #(#needs,)* #(#stages,)*],
         }
     }
+}
+
+/// `ArticleController::create` becomes `articleCreate`.
+fn operation_id(controller: &syn::Type, handler: &str, version: &str) -> String {
+    let name = match controller {
+        syn::Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+        _ => None,
+    };
+    let name = name.unwrap_or_default();
+    let name = name.strip_suffix("Controller").unwrap_or(&name);
+    let mut letters = name.chars();
+    let head = letters.next().map_or_else(String::new, |first| first.to_lowercase().collect());
+    let capitalised = |word: &str| {
+        let mut letters = word.chars();
+        letters
+            .next()
+            .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    };
+    let handler: String = handler.trim_start_matches("r#").split('_').map(capitalised).collect();
+    let version = version.replace('.', "_");
+    let version = if version.is_empty() { version } else { format!("V{version}") };
+    format!("{head}{}{handler}{version}", letters.as_str())
 }
 
 pub(crate) fn http_route(
@@ -324,7 +353,6 @@ pub(crate) fn http_route(
     let endpoint = endpoint(controller, index, route);
     let describe = describe_arguments(index, route);
     let (summary, description) = (&route.summary, &route.description);
-    let operation_id = text(route.args.operation_id.as_ref());
     let tags =
         if route.args.common.tags.is_empty() { &args.common.tags } else { &route.args.common.tags };
     let deprecated =
@@ -348,7 +376,6 @@ pub(crate) fn http_route(
             },
             summary: #summary,
             description: #description,
-            operation_id: #operation_id,
             tags: &[#(#tags),*],
             deprecated: #deprecated,
             sunset: #sunset,

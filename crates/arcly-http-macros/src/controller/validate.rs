@@ -126,13 +126,17 @@ pub(crate) fn event(args: &Args, route: &Route, errors: &mut Errors) {
     }
 }
 
-/// Faults between the routes of one controller.
-pub(super) fn together(routes: &[Route], errors: &mut Errors) {
-    let ids = || routes.iter().filter_map(|route| route.args.operation_id.as_ref());
-    for (index, id) in ids().enumerate() {
-        if ids().take(index).any(|other| other.value() == id.value()) {
-            errors.at(id, "another operation has this id; an id names one operation");
+/// Faults between the routes of one controller. A second id goes: the proof would
+/// report it once more.
+pub(super) fn together(routes: &mut [Route], errors: &mut Errors) {
+    let mut known: Vec<String> = vec![];
+    for route in routes {
+        let Some(id) = &mut route.args.operation_id else { continue };
+        if known.contains(&id.value()) {
+            errors.at(&*id, "another operation has this id; an id names one operation");
+            *id = LitStr::new("", id.span());
         }
+        known.push(id.value());
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn emit(
         let (cfgs, name) = (&route.cfgs, of_controller::fact_name(index));
         let more = (index == 0)
             .then(|| quote!(#rt::Needs { of: #rt::Needer::Stage, deps: #rt::GATEWAY_NEEDS },));
-        let fact = of_controller::fact(&args.base, index, route, index == 0, more);
+        let fact = of_controller::fact(&args.base, gateway, index, route, index == 0, more);
         quote!(#(#cfgs)* const #name: #rt::RouteFact = #fact;)
     });
     let fact_names = routes.iter().enumerate().map(|(index, route)| {

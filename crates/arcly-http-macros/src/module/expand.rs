@@ -147,9 +147,36 @@ fn provider(provider: &Provider) -> TokenStream {
             }
         }
     });
+    let (name, roles) = (ty.to_token_stream().to_string().replace(' ', ""), roles(ty));
     quote_spanned! {ty.span()=>
-        #rt::ProviderEntry { meta: <#ty as #rt::Provide>::PROVIDER, bindings: &[#(#bindings),*] }
+        #rt::ProviderEntry {
+            name: #name,
+            meta: <#ty as #rt::Provide>::PROVIDER,
+            bindings: &[#(#bindings),*],
+            roles: #roles,
+        }
     }
+}
+
+/// Asks what the framework would use the provider for; see `asks::Role`.
+fn roles(ty: &syn::Type) -> TokenStream {
+    let rt = rt();
+    let names = [
+        "GUARD",
+        "INTERCEPTOR",
+        "FILTER",
+        "HEALTH_CHECK",
+        "AUTHENTICATOR",
+        "RATE_LIMIT_STORE",
+        "CLOCK",
+    ];
+    let roles = names.map(|name| syn::Ident::new(name, ty.span()));
+    quote_spanned! {ty.span()=> {
+        #[allow(unused_imports, reason = "used for each role that the type does not have")]
+        use #rt::asks::NoRole as _;
+        type Listed = #rt::asks::Role<<#ty as #rt::Provide>::Output>;
+        #rt::Roles::of(#(Listed::#roles)|*)
+    }}
 }
 
 /// A trait is exported by its own name, a provider by what it provides.

@@ -215,7 +215,7 @@ impl Declared {
         let route = &self.route;
         let fact = route.fact;
         contract.add(fact.method, &self.path(&version), |operation: &mut Operation| {
-            operation.name(&self.operation_id(), route.summary, route.description);
+            operation.name(fact.operation_id, route.summary, route.description);
             operation.tags(route.tags);
             if !route.deprecated.is_empty() {
                 operation.deprecated();
@@ -329,33 +329,6 @@ impl Declared {
 
     fn deadline(&self, config: &LaunchConfig) -> Option<Duration> {
         self.stages.settings.deadline.unwrap_or(config.deadline)
-    }
-
-    /// What the route says; otherwise `ArticleController::create` becomes
-    /// `articleCreate`.
-    pub(super) fn operation_id(&self) -> String {
-        if !self.route.operation_id.is_empty() {
-            return self.route.operation_id.to_owned();
-        }
-        let name = self.controller.provider.key.name.rsplit("::").next().unwrap_or_default();
-        let name = name.strip_suffix("Controller").unwrap_or(name);
-        let mut letters = name.chars();
-        let head = letters.next().map_or_else(String::new, |first| first.to_lowercase().collect());
-        let handler: String = self
-            .route
-            .fact
-            .handler
-            .split('_')
-            .map(|word| {
-                let mut letters = word.chars();
-                letters
-                    .next()
-                    .map_or_else(String::new, |f| f.to_uppercase().chain(letters).collect())
-            })
-            .collect();
-        let version = self.route.fact.version.replace('.', "_");
-        let version = if version.is_empty() { version } else { format!("V{version}") };
-        format!("{head}{}{handler}{version}", letters.as_str())
     }
 
     pub(super) fn build(

@@ -7,14 +7,18 @@
 
 use std::marker::PhantomData;
 
-use arcly_http_core::access::ActionSet;
-use arcly_http_core::di::{Key, ModuleMeta, Provide};
+use arcly_http_core::access::{ActionSet, Authenticator};
+use arcly_http_core::di::{Key, ModuleMeta, Provide, Roles};
+use arcly_http_core::observe::HealthCheck;
+use arcly_http_core::rate::RateLimitStore;
+use arcly_http_core::time::Clock;
 use arcly_http_core::validate::Input;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{HeaderValueParse, PathValue, Validated};
+use crate::stage::{Filter, Guard, Interceptor};
 
 /// `Json<T>`, `Form<T>`, `Query<T>`.
 #[derive(Debug)]
@@ -102,6 +106,50 @@ pub trait NoRules {
 }
 
 impl<T> NoRules for Probe<T> {}
+
+/// Tells what the framework would use a type for: its own constants are found before
+/// those of [`NoRole`], where it implements the trait.
+#[derive(Debug)]
+pub struct Role<T: ?Sized>(PhantomData<fn() -> Box<T>>);
+
+/// See [`Role`].
+pub trait NoRole {
+    /// No guard.
+    const GUARD: u8 = 0;
+    /// No interceptor.
+    const INTERCEPTOR: u8 = 0;
+    /// No filter.
+    const FILTER: u8 = 0;
+    /// No health check.
+    const HEALTH_CHECK: u8 = 0;
+    /// Does not authenticate.
+    const AUTHENTICATOR: u8 = 0;
+    /// Counts no requests.
+    const RATE_LIMIT_STORE: u8 = 0;
+    /// Tells no time.
+    const CLOCK: u8 = 0;
+}
+
+impl<T: ?Sized> NoRole for Role<T> {}
+
+macro_rules! roles {
+    ($($role:ident: $port:ident),*) => {$(
+        impl<T: $port + ?Sized> Role<T> {
+            /// It is one.
+            pub const $role: u8 = Roles::$role;
+        }
+    )*};
+}
+
+roles!(
+    GUARD: Guard,
+    INTERCEPTOR: Interceptor,
+    FILTER: Filter,
+    HEALTH_CHECK: HealthCheck,
+    AUTHENTICATOR: Authenticator,
+    RATE_LIMIT_STORE: RateLimitStore,
+    CLOCK: Clock
+);
 
 /// What stands in `exports(..)`.
 #[diagnostic::on_unimplemented(

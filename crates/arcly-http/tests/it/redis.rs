@@ -130,7 +130,7 @@ impl Limited {
     }
 }
 
-#[module(root, providers(port, limits as dyn RateLimitStore), controllers(Limited))]
+#[module(root, providers(port, limits as dyn RateLimitStore as dyn HealthCheck), controllers(Limited))]
 struct LimitedModule;
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::{MODULES_MAX, NONE, PROVIDERS_MAX, Proof};
 use crate::access::AUTHENTICATOR_KEY;
 use crate::cache::RESPONSE_CACHE_KEY;
-use crate::di::key::Key;
+use crate::di::key::{Key, last_segment};
 use crate::di::meta::{Dep, DepKind, Needer, Place, ProviderScope};
 use crate::observe::METRICS_KEY;
 use crate::scope::SCOPE_KEY;
@@ -88,7 +88,7 @@ impl Proof {
     }
 
     /// The record of `key` in one module, or [`NONE`].
-    const fn record_of(&self, key: &Key, module: usize) -> u16 {
+    pub(super) const fn record_of(&self, key: &Key, module: usize) -> u16 {
         let mut at = self.find(key);
         while at != NONE && self.records[at as usize].module as usize != module {
             at = self.records[at as usize].next;
@@ -196,6 +196,7 @@ impl Proof {
         if matches!(dep.spec.kind, DepKind::All) {
             let mut at = self.find(&dep.spec.key);
             while at != NONE {
+                self.needed[self.records[at as usize].node as usize] = true;
                 self.check_captive(holder, dep, self.records[at as usize].scope);
                 at = self.records[at as usize].next;
             }
@@ -214,6 +215,7 @@ impl Proof {
             }
             return;
         }
+        self.needed[self.records[found as usize].node as usize] = true;
         let owner = self.records[found as usize].module as usize;
         let is_seen = owner == m
             || self.exported[found as usize]
@@ -460,16 +462,4 @@ impl Proof {
 
 const fn is_dyn(name: &str) -> bool {
     matches!(name.as_bytes(), [b'd', b'y', b'n', b' ', ..])
-}
-
-const fn last_segment(path: &'static str) -> &'static str {
-    let bytes = path.as_bytes();
-    let mut i = bytes.len();
-    while i > 0 {
-        if bytes[i - 1] == b':' {
-            return path.split_at(i).1;
-        }
-        i -= 1;
-    }
-    path
 }

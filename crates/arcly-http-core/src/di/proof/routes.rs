@@ -91,6 +91,8 @@ impl Proof {
                     && str_eq(earlier.version, route.version)
                     && same_host(&earlier.host, &route.host)
                     && same_shape(self.whole(&other), self.whole(here))
+                    // One controller in two lists was reported as such.
+                    && !earlier.place.same(&route.place)
                 {
                     self.text.fault("duplicate route: ");
                     self.text.put(route.method);
@@ -165,15 +167,7 @@ impl Proof {
     const fn put_route(&mut self, known: &Known) {
         let module = self.module(known.module as usize);
         let controller = module.controllers[known.controller as usize];
-        let route = &controller.routes[known.route as usize];
-        self.text.put("        `");
-        self.text.put_key(&controller.provider.key);
-        self.text.put("::");
-        self.text.put(route.handler);
-        self.text.put("` as ");
-        self.text.put(route.path);
-        self.text.put_place(&route.place);
-        self.text.put("\n");
+        self.put_operation(controller, &controller.routes[known.route as usize]);
     }
 
     /// Works out the shape of a path, and checks that each of its parameters has
