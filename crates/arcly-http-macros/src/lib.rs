@@ -198,7 +198,12 @@ pub fn derive_input(input: TokenStream) -> TokenStream {
 /// `providers(Smtp as dyn Mailer)`, and `exports(dyn Mailer)` for other modules.
 #[proc_macro_attribute]
 pub fn injectable(args: TokenStream, item: TokenStream) -> TokenStream {
-    support::attribute(args, item, provider::injectable_trait)
+    support::attribute(
+        args,
+        item,
+        "`#[injectable]` stands on a trait; a struct is made a provider by `#[derive(Injectable)]`",
+        provider::injectable_trait,
+    )
 }
 
 /// Makes a function a factory: its arguments are its dependencies, what it
@@ -223,9 +228,23 @@ pub fn injectable(args: TokenStream, item: TokenStream) -> TokenStream {
 /// What it returns derives `Token`, is a `dyn Trait` in an `Arc`, or is told
 /// apart by a marker, as types of other crates are:
 /// `#[provider(qualifier = Marker, scope = request)]`.
+///
+/// Lifecycle hooks of what stands behind `Arc<dyn Trait>` would never run. What is put
+/// there by `Arc::new(..)` in the body, and has some, does not compile; one that comes
+/// from elsewhere as an `Arc` is not seen. Let the factory return the struct itself, which
+/// derives `Token`, and list it as `factory as dyn Trait`.
+///
+/// The compiler alone speaks of two mistakes, because a macro sees neither: a factory
+/// without this attribute in `providers(..)` is "expected type, found function", and one
+/// within an `impl` block "not supported in `trait`s or `impl`s": it is a free function.
 #[proc_macro_attribute]
 pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
-    support::attribute(args, item, provider::factory)
+    support::attribute(
+        args,
+        item,
+        "`#[provider]` stands on a function; a struct is made a provider by `#[derive(Injectable)]`",
+        provider::factory,
+    )
 }
 
 /// Makes a struct a module.
@@ -270,7 +289,11 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Entries may carry `#[cfg(..)]`: `imports(#[cfg(feature = "mail")] MailModule)`; so may
 /// the methods of a controller that are routes. A module that nobody imports or launches
-/// does not compile, unless other crates can reach it.
+/// does not compile, unless it is `pub` in a library, where other crates can reach it; one
+/// that only tests launch has `#[cfg(test)]`.
+///
+/// A module is named by its own name or a path to it. An alias (`type Mail = MailModule;`)
+/// is "expected value, found type alias": a module is a type and a static of one name.
 ///
 /// Modules, controllers and routes also say how requests are treated; what an inner
 /// level says goes first:
@@ -286,7 +309,12 @@ pub fn provider(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `compress = off` | responses are not compressed; `safe`, the default: not those to requests with a cookie; `always`: whatever the request has |
 #[proc_macro_attribute]
 pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
-    support::attribute_or_default(args, item, module::expand)
+    support::attribute_or_default(
+        args,
+        item,
+        "`#[module(..)]` stands on a unit struct: `pub struct OrderModule;`",
+        module::expand,
+    )
 }
 
 /// Makes the methods of an `impl` block answer HTTP requests.
@@ -300,11 +328,24 @@ pub fn module(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Guards and the like may also stand below it: `#[guards(OfficeHours)]`.
 ///
+/// A struct has one such block; the routes of a second one, below another prefix say, are
+/// methods of a struct of their own.
+///
 /// A module lists it in `controllers(..)`. One that no module of its crate lists has no
-/// routes and does not compile; `elsewhere` says that only other crates list it.
+/// routes and does not compile; `elsewhere` says that only other crates list it, which they
+/// can where the struct is `pub` in a library. Whether they do, nobody sees from here.
+///
+/// Attributes of other frameworks (`#[use_guards(..)]`, `#[get_mapping(..)]`) do not
+/// compile, and say what is written here instead; what a path names
+/// (`#[tracing::instrument]`) is left alone.
 #[proc_macro_attribute]
 pub fn controller(args: TokenStream, item: TokenStream) -> TokenStream {
-    support::attribute_or_default(args, item, controller::expand)
+    support::attribute_or_default(
+        args,
+        item,
+        "`#[controller(..)]` stands on the `impl` block whose methods are the routes; the struct derives `Injectable`",
+        controller::expand,
+    )
 }
 
 /// Makes the methods of an `impl` block answer what sockets send.
@@ -383,7 +424,12 @@ pub fn controller(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `RealtimeModule`.
 #[proc_macro_attribute]
 pub fn gateway(args: TokenStream, item: TokenStream) -> TokenStream {
-    support::attribute_or_default(args, item, gateway::expand)
+    support::attribute_or_default(
+        args,
+        item,
+        "`#[gateway(..)]` stands on the `impl` block whose methods take messages; the struct derives `Injectable`",
+        gateway::expand,
+    )
 }
 
 /// Makes a struct a room of a gateway; see [`macro@gateway`].
@@ -419,7 +465,12 @@ pub fn derive_server_event(input: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
-    support::attribute(args, item, launch::expand)
+    support::attribute(
+        args,
+        item,
+        "`#[arcly_http::main(..)]` stands on `fn main() {}`",
+        launch::expand,
+    )
 }
 
 macro_rules! strays {

@@ -1,13 +1,15 @@
 //! `#[provider]` on functions and `#[injectable]` on traits.
 
+mod hooks;
+
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{FnArg, GenericArgument, ItemFn, ItemTrait, Pat, PathArguments, ReturnType, Token, Type};
 
 use crate::derive::injectable::{scope_name, word};
-use crate::support::{Errors, key, rt};
+use crate::support::{Errors, key, rt, rt_at};
 
 /// Arguments of `#[injectable(..)]`.
 pub(crate) struct TraitArgs {
@@ -98,6 +100,13 @@ pub(crate) fn factory(args: FactoryArgs, item: ItemFn, errors: &mut Errors) -> T
         errors.at(&item.sig.ident, "a factory returns what it provides, or a `Result` of it");
         return quote!(#item);
     };
+    if matches!(output.provided, Type::ImplTrait(_)) {
+        errors.at(
+            &output.provided,
+            "the graph must know what is provided: name the type, which derives `Token`, and list the factory as `factory as dyn Trait`; or return `Arc<dyn Trait>`",
+        );
+        return quote!(#item);
+    }
     let mut names = vec![];
     for argument in &item.sig.inputs {
         match argument {
@@ -148,9 +157,30 @@ fn emit_factory(
         .map(|(_, ty)| quote_spanned!(ty.span()=> <#ty as #rt::Dependency>::resolve(resolver)?));
     let wait = item.sig.asyncness.map(|_| quote!(.await));
     let call = quote!(#name(#(#arguments),*) #wait);
-    let call = if fallible { quote!((#call).map_err(#rt::BuildError::factory)?) } else { call };
+    let call = match &output.error {
+        Some(error) => {
+            let (at, fault) = (rt_at(error.span()), syn::Ident::new("fault", error.span()));
+            let report = quote_spanned!(error.span()=> #at::asks::factory_error(#fault));
+            quote! {
+                match #call {
+                    ::core::result::Result::Ok(made) => made,
+                    ::core::result::Result::Err(#fault) => {
+                        return ::core::result::Result::Err(#report);
+                    }
+                }
+            }
+        }
+        None if fallible => quote!((#call).map_err(#rt::BuildError::factory)?),
+        None => call,
+    };
     let value = if output.shared { call } else { quote!(::std::sync::Arc::new(#call)) };
     let line = quote_spanned!(name.span()=> line!());
+    let mut item = item.clone();
+    if output.dynamic {
+        let block = hooks::watched(item.block.to_token_stream());
+        // What cannot be read back stays as it was written.
+        item.block = syn::parse2(block).map_or(item.block, Box::new);
+    }
     let doc = format!("The factory `{name}` as a provider.");
     let sized = if output.dynamic {
         quote!(::core::option::Option::None)
@@ -167,28 +197,33 @@ fn emit_factory(
         #[allow(non_camel_case_types, reason = "named after the function, so that `providers(..)` can list it")]
         #[derive(Debug)]
         #vis struct #name {}
-        const _: () = {
-            fn build<'r>(resolver: &'r #rt::Resolver<'r>) -> #rt::BuildFuture<'r> {
+        // No constant around them: within an `impl` block, where all of this cannot stand,
+        // its contents would be reported as well.
+        #[automatically_derived]
+        impl #name {
+            #[doc(hidden)]
+            fn __arcly_build<'r>(resolver: &'r #rt::Resolver<'r>) -> #rt::BuildFuture<'r> {
                 ::std::boxed::Box::pin(async move {
                     let value: ::std::sync::Arc<#ty> = #value;
                     ::core::result::Result::Ok(#rt::Instance::new(value))
                 })
             }
-            fn hooks() -> ::core::option::Option<#rt::HookTable> { #sized }
-            #[automatically_derived]
-            impl #rt::Provide for #name {
-                type Output = #ty;
-                const PROVIDER: &'static #rt::ProviderMeta = &#rt::ProviderMeta {
-                    key: #key,
-                    scope: #rt::ProviderScope::#scope,
-                    place: #rt::Place { file: file!(), line: #line },
-                    deps: &[#(#deps),*],
-                    build,
-                    hooks,
-                    config: ::core::option::Option::None,
-                };
-            }
-        };
+            #[doc(hidden)]
+            fn __arcly_hooks() -> ::core::option::Option<#rt::HookTable> { #sized }
+        }
+        #[automatically_derived]
+        impl #rt::Provide for #name {
+            type Output = #ty;
+            const PROVIDER: &'static #rt::ProviderMeta = &#rt::ProviderMeta {
+                key: #key,
+                scope: #rt::ProviderScope::#scope,
+                place: #rt::Place { file: file!(), line: #line },
+                deps: &[#(#deps),*],
+                build: Self::__arcly_build,
+                hooks: Self::__arcly_hooks,
+                config: ::core::option::Option::None,
+            };
+        }
     }
 }
 
@@ -197,6 +232,8 @@ struct Output {
     /// Whether the function returns `Arc<provided>` itself.
     shared: bool,
     dynamic: bool,
+    /// The `E` of `Result<T, E>`.
+    error: Option<Type>,
 }
 
 /// What a factory provides, and whether it may fail. `None`: nothing.
@@ -211,7 +248,20 @@ fn output_of(output: &ReturnType) -> Option<(Output, bool)> {
         None => (inner, false),
     };
     let dynamic = matches!(provided, Type::TraitObject(_));
-    Some((Output { provided, shared, dynamic }, fallible))
+    let error = if fallible { second_argument_of(ty) } else { None };
+    Some((Output { provided, shared, dynamic, error }, fallible))
+}
+
+/// `E` of `Result<T, E>`.
+fn second_argument_of(ty: &Type) -> Option<Type> {
+    let Type::Path(path) = ty else { return None };
+    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else {
+        return None;
+    };
+    match arguments.args.iter().nth(1)? {
+        GenericArgument::Type(ty) => Some(ty.clone()),
+        _ => None,
+    }
 }
 
 /// `T` of `name<T, ..>`.

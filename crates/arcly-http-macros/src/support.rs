@@ -16,14 +16,15 @@ pub(crate) fn derive(
 }
 
 /// Runs an attribute. An item or arguments that do not parse leave the item as it
-/// stands.
+/// stands; `place` says where the attribute belongs.
 pub(crate) fn attribute<Args: Parse, Item: Parse>(
     args: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
+    place: &str,
     expand: fn(Args, Item, &mut Errors) -> TokenStream,
 ) -> proc_macro::TokenStream {
     let untouched = TokenStream::from(item.clone());
-    on_item(item, |item, errors| match syn::parse::<Args>(args) {
+    on_item(item, place, |item, errors| match syn::parse::<Args>(args) {
         Ok(args) => expand(args, item, errors),
         Err(error) => {
             errors.push(error);
@@ -37,9 +38,10 @@ pub(crate) fn attribute<Args: Parse, Item: Parse>(
 pub(crate) fn attribute_or_default<Args: Parse + Default, Item: Parse>(
     args: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
+    place: &str,
     expand: fn(Args, Item, &mut Errors) -> TokenStream,
 ) -> proc_macro::TokenStream {
-    on_item(item, |item, errors| {
+    on_item(item, place, |item, errors| {
         let args = syn::parse::<Args>(args).unwrap_or_else(|error| {
             errors.push(error);
             Args::default()
@@ -50,14 +52,21 @@ pub(crate) fn attribute_or_default<Args: Parse + Default, Item: Parse>(
 
 fn on_item<Item: Parse>(
     item: proc_macro::TokenStream,
+    place: &str,
     expand: impl FnOnce(Item, &mut Errors) -> TokenStream,
 ) -> proc_macro::TokenStream {
     let untouched = TokenStream::from(item.clone());
     let mut errors = Errors::default();
-    let tokens = match syn::parse::<Item>(item) {
+    let tokens = match syn::parse::<Item>(item.clone()) {
         Ok(item) => expand(item, &mut errors),
         Err(error) => {
-            errors.push(error);
+            match syn::parse::<syn::Item>(item) {
+                // Well-formed, but of another kind.
+                Ok(other) if !matches!(other, syn::Item::Verbatim(_)) => {
+                    errors.on(error.span(), place)
+                }
+                _ => errors.push(error),
+            }
             untouched
         }
     };
@@ -89,6 +98,12 @@ impl Errors {
         let errors = self.0.iter().map(syn::Error::to_compile_error);
         quote!(#tokens #(#errors)*)
     }
+}
+
+/// Whether a binary is compiled, which no other crate can use. Cargo says so; without it,
+/// any crate could be a library.
+pub(crate) fn in_binary() -> bool {
+    std::env::var_os("CARGO_BIN_NAME").is_some()
 }
 
 /// The hidden module that expansions name.

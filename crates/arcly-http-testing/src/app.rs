@@ -34,7 +34,8 @@ impl<M> std::fmt::Debug for TestAppBuilder<M> {
 
 impl<M: Module> TestAppBuilder<M> {
     /// Uses `value` wherever `T` is injected. Does not compile when nothing in
-    /// the graph provides `T`.
+    /// the graph provides `T`; as this is generic, the test has to be built for that
+    /// (`cargo test`), `cargo check` does not see it.
     pub fn replace<T>(mut self, value: Arc<T>) -> Self
     where
         T: ?Sized + Token + Send + Sync + 'static,

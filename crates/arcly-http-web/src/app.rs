@@ -197,7 +197,8 @@ impl App {
     }
 
     /// Uses `value` wherever `T` is injected, as tests do. Does not compile when
-    /// nothing in the graph of `M` provides `T`.
+    /// nothing in the graph of `M` provides `T`; as this is generic, `cargo build` says so,
+    /// and `cargo check` does not.
     pub fn replace<M: Module, T>(self, value: Arc<T>) -> Self
     where
         T: ?Sized + Token + Send + Sync + 'static,
@@ -488,6 +489,12 @@ impl App {
                 declared.describe(&mut contract, self.scheme(), &self.config, version.clone());
             facts.insert(Recorder::key(declared.route.fact), of_operation.clone());
             let path = declared.path(&version);
+            if !of_operation.faults.is_empty() {
+                return Err(AppError::Settings {
+                    route: format!("{} {path}", declared.route.fact.method),
+                    fault: of_operation.faults.join("; "),
+                });
+            }
             let of_route = metrics.requests().operation(declared.route.fact.method, &path);
             operations.push((declared.line(table.versioning()), Arc::clone(&of_route)));
             let built = declared.build(container, of_operation, of_route, &common);

@@ -10,6 +10,9 @@ use super::schema::Schemas;
 use crate::problem::ProblemKind;
 
 /// Filled by arguments, replies and stages; becomes one entry of the document.
+///
+/// A header name, a status or a media type that is none keeps the application from
+/// launching: what describes runs then, and no earlier.
 #[derive(Debug)]
 pub struct Operation {
     schemas: Schemas,
@@ -25,6 +28,7 @@ pub struct Operation {
     security: Vec<Value>,
     takes_anonymous: bool,
     needs_credentials: bool,
+    faults: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +48,9 @@ pub struct OperationFacts {
     pub produces: Vec<&'static str>,
     /// Every documented status.
     pub statuses: Vec<StatusFacts>,
+    /// What it says and no document can: names of headers that are none, and the like. An
+    /// application with one does not launch.
+    pub faults: Vec<String>,
 }
 
 /// What is documented of one status.
@@ -72,6 +79,46 @@ impl Operation {
             security: vec![],
             takes_anonymous: false,
             needs_credentials: false,
+            faults: vec![],
+        }
+    }
+
+    /// Keeps what no document can say.
+    fn fault(&mut self, fault: String) {
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
+    fn check_header(&mut self, name: &str, is_sent: bool) {
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            self.fault(format!(
+                "the document describes a header `{name}`, which is no name: letters, digits and `-`"
+            ));
+        } else if is_sent && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.fault(format!(
+                "the document describes a header `{name}`: write it in lower case, as responses have it"
+            ));
+        }
+    }
+
+    fn check_reply(&mut self, status: u16, media_type: Option<&str>) {
+        if !(100..600).contains(&status) {
+            self.fault(format!(
+                "the document describes an answer of status {status}, which is none: 100 to 599"
+            ));
+        }
+        self.check_media_type(media_type);
+    }
+
+    fn check_media_type(&mut self, media_type: Option<&str>) {
+        let Some(text) = media_type else { return };
+        let essence = text.split(';').next().unwrap_or(text).trim();
+        let is_word = |word: &str| !word.is_empty() && !word.contains([' ', '/']);
+        if !essence.split_once('/').is_some_and(|(kind, form)| is_word(kind) && is_word(form)) {
+            self.fault(format!(
+                "the document describes a body of type `{text}`, which is none: `application/json`"
+            ));
         }
     }
 
@@ -103,12 +150,16 @@ impl Operation {
         name: &'static str,
         description: &'static str,
     ) {
+        self.check_header(name, true);
         let schema = self.schemas.output::<T>();
         self.headers.insert(name, json!({ "description": description, "schema": schema }));
     }
 
     /// Adds an extension; the name begins with `x-`.
     pub fn extension(&mut self, name: &str, value: Value) {
+        if !name.starts_with("x-") {
+            self.fault(format!("the document has an extension `{name}`: write `x-{name}`"));
+        }
         self.head.insert(name.to_owned(), value);
     }
 
@@ -208,6 +259,7 @@ impl Operation {
 
     /// Reads a header.
     pub fn header<T: JsonSchema>(&mut self, name: &str, required: bool) {
+        self.check_header(name, false);
         let schema = self.schemas.input::<T>();
         self.parameter("header", name, required, schema);
     }
@@ -220,6 +272,7 @@ impl Operation {
 
     /// Reads a body.
     pub fn body<T: JsonSchema>(&mut self, media_type: &'static str, required: bool) {
+        self.check_media_type(Some(media_type));
         let schema = self.schemas.input::<T>();
         self.body.insert(media_type, json!({ "schema": schema }));
         self.is_body_required |= required;
@@ -227,12 +280,14 @@ impl Operation {
 
     /// Reads a body that has no schema.
     pub fn body_raw(&mut self, media_type: &'static str, required: bool) {
+        self.check_media_type(Some(media_type));
         self.body.insert(media_type, json!({}));
         self.is_body_required |= required;
     }
 
     /// Answers with a body.
     pub fn reply<T: JsonSchema>(&mut self, status: u16, media_type: &'static str) {
+        self.check_reply(status, Some(media_type));
         let schema = self.schemas.output::<T>();
         let reply = self.replies.entry(status).or_default();
         reply.content.insert(media_type, json!({ "schema": schema }));
@@ -240,11 +295,13 @@ impl Operation {
 
     /// Answers with a body that has no schema.
     pub fn reply_raw(&mut self, status: u16, media_type: &'static str) {
+        self.check_reply(status, Some(media_type));
         self.replies.entry(status).or_default().content.insert(media_type, json!({}));
     }
 
     /// Answers without a body.
     pub fn reply_empty(&mut self, status: u16) {
+        self.check_reply(status, None);
         self.replies.entry(status).or_default();
     }
 
@@ -255,6 +312,8 @@ impl Operation {
         name: &'static str,
         description: &'static str,
     ) {
+        self.check_header(name, true);
+        self.check_reply(status, None);
         let schema = self.schemas.output::<T>();
         let header = json!({ "description": description, "schema": schema });
         self.replies.entry(status).or_default().headers.insert(name, header);
@@ -325,6 +384,7 @@ impl Operation {
     pub(super) fn finish(mut self, problems: &mut Problems) -> (Value, OperationFacts, Schemas) {
         let mut facts = OperationFacts {
             consumes: self.body.keys().copied().collect(),
+            faults: std::mem::take(&mut self.faults),
             ..OperationFacts::default()
         };
         let mut by_status: BTreeMap<u16, Vec<&'static ProblemKind>> = BTreeMap::new();

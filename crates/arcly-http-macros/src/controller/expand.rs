@@ -9,7 +9,7 @@ use super::cache;
 use super::parse::{Args, Passing, Route, Rule};
 use super::validate::byte_size;
 use crate::module::stages::{stage_deps, stages};
-use crate::support::{rt, rt_at};
+use crate::support::{in_binary, rt, rt_at};
 
 pub(super) fn emit(
     args: &Args,
@@ -59,8 +59,7 @@ pub(super) fn emit(
     let stage_list = stages(&args.common.stages);
     let asks = asks(routes);
     let unasked_rules = unasked_rules(routes);
-    let listed =
-        (!args.elsewhere).then(|| listed(controller, "controller", "controllers", "has no routes"));
+    let listed = listed(controller, args.elsewhere, &CONTROLLER);
     let cacheable = cache::assertions(routes);
     quote! {
         #item
@@ -95,20 +94,38 @@ pub(super) fn emit(
     }
 }
 
+/// What a controller and a gateway are called in messages.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) section: &'static str,
+    pub(crate) effect: &'static str,
+}
+
+const CONTROLLER: Kind =
+    Kind { name: "controller", section: "controllers", effect: "has no routes" };
+
 /// A constant that modules use where they list the controller (see `module::expand`).
-/// The compiler says so where nobody does: it would have no routes.
-pub(crate) fn listed(
-    controller: &syn::Type,
-    kind: &str,
-    section: &str,
-    effect: &str,
-) -> TokenStream {
+/// The compiler says so where nobody does: it would have no routes. One for other crates
+/// is theirs to use, so that the compiler says it only if they cannot reach it.
+pub(crate) fn listed(controller: &syn::Type, elsewhere: bool, kind: &Kind) -> TokenStream {
     let span = controller.span();
-    let reason = format!(
-        "no module lists this {kind}, so it {effect}: add it to `{section}(..)` of a module (`providers(..)` would not do), or write `#[{kind}(\"..\", elsewhere)]` if only other crates list it"
-    );
+    let Kind { name, section, effect } = kind;
+    let reason = if elsewhere {
+        format!(
+            "no module lists this {name}, and no other crate can reach it, so that it {effect}: make the struct `pub` all the way up in a library, or take `elsewhere` away and add it to `{section}(..)` of a module"
+        )
+    } else {
+        format!(
+            "no module lists this {name}, so it {effect}: add it to `{section}(..)` of a module (`providers(..)` would not do), or write `#[{name}(\"..\", elsewhere)]` if only other crates list it"
+        )
+    };
+    let vis = match elsewhere && !in_binary() {
+        true => quote_spanned!(span=> pub),
+        false => quote_spanned!(span=> pub(crate)),
+    };
     // As if the user had written it: of what macros write, the compiler says no such thing.
-    let constant = quote_spanned!(span=> pub(crate) const LISTED_IN_A_MODULE: () = (););
+    let constant =
+        quote_spanned!(span=> #vis const ONE_CONTROLLER_BLOCK_LISTED_IN_A_MODULE: () = (););
     quote! {
         impl #controller {
             #[doc(hidden)]

@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{FnArg, ImplItem, ItemImpl, LitStr, Pat, Token, Type};
 
 use super::cache::{self, Cache};
+use super::foreign::{self, Place};
 use crate::module::gated::{comma, list};
 use crate::module::stages::{NAMES, Stages};
 use crate::support::{Errors, docs};
@@ -238,6 +239,7 @@ fn is_token(byte: u8) -> bool {
 
 /// Takes what stands below `#[controller(..)]` and applies to all of its routes.
 pub(crate) fn stages_below(args: &mut Args, item: &mut ItemImpl, errors: &mut Errors) {
+    foreign::refuse(&mut item.attrs, Place::Block, errors);
     item.attrs.retain(|attr| {
         let Some(word) = attr.path().get_ident().map(ToString::to_string) else { return true };
         match word.as_str() {
@@ -305,6 +307,12 @@ pub(crate) fn routes_of(function: &mut syn::ImplItemFn, errors: &mut Errors) -> 
     let mut stages = Stages::default();
     let mut strays = vec![];
     let before = errors.count();
+    foreign::refuse(&mut function.attrs, Place::Method, errors);
+    for argument in &mut function.sig.inputs {
+        let (FnArg::Typed(syn::PatType { attrs, .. })
+        | FnArg::Receiver(syn::Receiver { attrs, .. })) = argument;
+        foreign::refuse(attrs, Place::Argument, errors);
+    }
     let attrs = std::mem::take(&mut function.attrs);
     for attr in attrs {
         let word = attr.path().segments.last().map(|segment| segment.ident.clone());

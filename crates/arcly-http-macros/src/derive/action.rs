@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Fields};
 
-use crate::support::{Errors, rt};
+use crate::support::{Errors, key, rt};
 
 pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
     let rt = rt();
@@ -56,12 +56,15 @@ pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
         }
         _ => errors.at(name, "`Action` is derived for an enum whose variants are the actions"),
     }
-    if errors.count() > 0 {
-        rows.clear();
-    }
-    let body = if rows.is_empty() { quote!(loop {}) } else { quote!(match self { #(#arms),* }) };
-    let (rows, body) =
-        if rows.is_empty() { (vec![], quote!({ let _ = self; #body })) } else { (rows, body) };
+    // With a fault, one action stands for all, so that the mistake is reported once.
+    let body = if errors.count() > 0 {
+        let label = name.to_string();
+        let key = key("", name);
+        rows = vec![quote!(#rt::ActionMeta { key: #key, name: #label, roles: &[], scopes: &[] })];
+        quote!({ let _ = self; &<Self as #rt::ActionSet>::ACTIONS[0] })
+    } else {
+        quote!(match self { #(#arms),* })
+    };
     quote! {
         #[automatically_derived]
         impl #rt::ActionSet for #name {

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, Token};
 
 use super::token;
-use crate::support::{Errors, rt};
+use crate::support::{Errors, rt, rt_at};
 
 /// Where a field's value comes from.
 enum Source {
@@ -38,12 +38,28 @@ pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
     for lifetime in input.generics.lifetimes() {
         errors.at(lifetime, "a provider owns what it holds: remove the lifetime");
     }
+    if let Some(attr) = config_attribute(&input) {
+        errors.at(
+            attr,
+            "a struct that derives `Config` is a provider already: take `Injectable` away; what a service needs of it comes by `Inject<..>`",
+        );
+        return TokenStream::new();
+    }
     if errors.count() > 0 {
         // The name alone, so that the mistake is reported once and not again at
         // every place that injects the type.
         return token::implement(&input.ident, &token::bounded(&input.generics));
     }
     emit(&input, &scope, &fields)
+}
+
+/// What only `derive(Config)` reads.
+fn config_attribute(input: &DeriveInput) -> Option<&syn::Attribute> {
+    let fields = match &input.data {
+        Data::Struct(data) => data.fields.iter().flat_map(|field| &field.attrs).collect(),
+        _ => vec![],
+    };
+    input.attrs.iter().chain(fields).find(|attr| attr.path().is_ident("config"))
 }
 
 fn parse_scope(attrs: &[syn::Attribute], errors: &mut Errors) -> syn::Ident {
@@ -136,6 +152,44 @@ fn parse_fields(fields: &Fields, errors: &mut Errors) -> Vec<Field> {
     parsed
 }
 
+/// Asks for the names of traits before anything else: that a trait without one cannot
+/// cross threads either would be said first, and more than once.
+fn traits(fields: &[Field]) -> TokenStream {
+    let graph = fields.iter().filter(|field| matches!(field.source, Source::Graph));
+    let mut traits = graph.filter_map(|field| injected_trait(&field.ty)).peekable();
+    if traits.peek().is_none() {
+        return TokenStream::new();
+    }
+    let named = traits.map(|name| {
+        let rt = rt_at(name.span());
+        quote_spanned!(name.span()=> #rt::asks::Named<#name>)
+    });
+    quote! {
+        const _: () = {
+            #[allow(dead_code, reason = "its fields have to be well-formed, and no more")]
+            struct Asks(#(#named),*);
+        };
+    }
+}
+
+/// `dyn Trait` of `Inject<dyn Trait>`; one with a marker is named by that.
+fn injected_trait(ty: &syn::Type) -> Option<&syn::Type> {
+    let syn::Type::Path(path) = ty else { return None };
+    let syn::PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments
+    else {
+        return None;
+    };
+    let (Some(syn::GenericArgument::Type(inner)), 1) =
+        (arguments.args.first(), arguments.args.len())
+    else {
+        return None;
+    };
+    match inner {
+        syn::Type::TraitObject(_) => Some(inner),
+        _ => injected_trait(inner),
+    }
+}
+
 fn emit(input: &DeriveInput, scope: &syn::Ident, fields: &[Field]) -> TokenStream {
     let rt = rt();
     let name = &input.ident;
@@ -207,7 +261,9 @@ fn emit(input: &DeriveInput, scope: &syn::Ident, fields: &[Field]) -> TokenStrea
     });
     let name_span = name.span();
     let line = quote_spanned!(name_span=> line!());
+    let asks = traits(fields);
     quote! {
+        #asks
         #token
         #value
         #idle_hooks

@@ -34,6 +34,8 @@ pub(crate) fn implement(name: &syn::Ident, generics: &syn::Generics) -> TokenStr
     });
     quote! {
         #[automatically_derived]
+        impl #impl_generics #rt::asks::OneOfInjectableConfigToken for #name #type_generics #where_clause {}
+        #[automatically_derived]
         impl #impl_generics #rt::Token for #name #type_generics #where_clause {
             const KEY: #rt::Key = #key.with(&[#(#arguments),*]);
         }

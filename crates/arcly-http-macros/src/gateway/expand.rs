@@ -21,8 +21,9 @@ pub(super) fn emit(
     }
     let rt = rt();
     let gateway = &item.self_ty;
-    let listed = (!args.base.elsewhere)
-        .then(|| of_controller::listed(gateway, "gateway", "gateways", "takes no sockets"));
+    let kind =
+        of_controller::Kind { name: "gateway", section: "gateways", effect: "takes no sockets" };
+    let listed = of_controller::listed(gateway, args.base.elsewhere, &kind);
     let codec = if args.is_raw { quote!(Raw) } else { quote!(Json) };
     let marker = quote! {
         #[automatically_derived]

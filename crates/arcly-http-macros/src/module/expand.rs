@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 
 use super::parse::{Args, Provider};
 use super::stages::{stage_deps, stages};
-use crate::support::{key, rt, rt_at};
+use crate::support::{in_binary, key, rt, rt_at};
 
 pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     let rt = rt();
@@ -37,7 +37,7 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
         })
     });
     let listed = args.controllers.iter().chain(&args.gateways).map(|entry| {
-        entry.write(|path| quote_spanned!(path.span()=> const _: () = <#path>::LISTED_IN_A_MODULE;))
+        entry.write(|path| quote_spanned!(path.span()=> const _: () = <#path>::ONE_CONTROLLER_BLOCK_LISTED_IN_A_MODULE;))
     });
     let has_any = !(args.controllers.is_empty() && args.gateways.is_empty());
     let listed = has_any.then(|| {
@@ -108,6 +108,35 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
     // Where the crate allows dead code, the impl would count as a use.
     let no_use = (!is_allowed).then(|| quote!(#[deny(dead_code)]));
     let level = if is_allowed { quote!(allow) } else { quote!(deny) };
+
+    let is_public = matches!(vis, syn::Visibility::Public(_));
+    // In a binary, a public struct counts as used, and its implementation of `Module` with
+    // it: the static that importers name must not be what that returns. A root is launched
+    // through it.
+    if is_public && args.root.is_none() && !is_allowed && in_binary() {
+        let own = quote_spanned!(name.span()=> pub(crate));
+        let unused = format!("{unused}; what is launched is `#[module(root, ..)]`");
+        return quote! {
+            #(#attrs)*
+            #vis struct #name {}
+            #[doc(hidden)]
+            #[deny(dead_code, reason = #unused)]
+            #[allow(non_upper_case_globals, reason = "has the name of the module")]
+            #own #keyword #name: #rt::ModuleMeta = #name::__ARCLY_META #end
+            #[automatically_derived]
+            impl #name {
+                #[doc(hidden)]
+                #[allow(dead_code, reason = "used where the static is")]
+                const __ARCLY_META: #rt::ModuleMeta = #metadata;
+            }
+            #[automatically_derived]
+            impl #rt::Module for #name {
+                const META: &'static #rt::ModuleMeta = &#name::__ARCLY_META;
+            }
+            #(#asked)*
+            #listed
+        };
+    }
 
     let doc = format!("Metadata of the module [`struct@{name}`].");
     quote! {

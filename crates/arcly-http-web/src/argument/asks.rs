@@ -8,7 +8,7 @@
 use std::marker::PhantomData;
 
 use arcly_http_core::access::{ActionSet, Authenticator};
-use arcly_http_core::di::{Key, ModuleMeta, Provide, Roles};
+use arcly_http_core::di::{BuildError, Key, Lifecycle, ModuleMeta, Provide, Roles, Token};
 use arcly_http_core::observe::HealthCheck;
 use arcly_http_core::rate::RateLimitStore;
 use arcly_http_core::time::Clock;
@@ -47,6 +47,10 @@ pub struct Text<T: HeaderValueParse>(PhantomData<T>);
 /// `#[can(Actions::Do)]`.
 #[derive(Debug)]
 pub struct Action<T: ActionSet>(PhantomData<T>);
+
+/// `Inject<dyn Trait>`.
+#[derive(Debug)]
+pub struct Named<T: Token + ?Sized>(PhantomData<fn() -> Box<T>>);
 
 /// What serde can read.
 #[diagnostic::on_unimplemented(
@@ -197,7 +201,71 @@ pub const fn module<M: Importable>(_: &M) {}
 /// constant of this name, which the compiler misses where nobody uses it.
 pub trait Elsewhere {
     /// Says nothing.
-    const LISTED_IN_A_MODULE: () = ();
+    const ONE_CONTROLLER_BLOCK_LISTED_IN_A_MODULE: () = ();
 }
 
 impl<T: ?Sized> Elsewhere for T {}
+
+/// What a factory puts behind `Arc<dyn Trait>`.
+#[derive(Debug)]
+pub struct Hidden<T>(PhantomData<fn() -> T>);
+
+impl<T> Hidden<T> {
+    /// Nothing but its type.
+    #[must_use]
+    pub fn of(_: &T) -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// Hooks that run although the type is hidden: none.
+#[diagnostic::on_unimplemented(
+    message = "the lifecycle hooks of `{Self}` would never run behind `Arc<dyn ..>`",
+    label = "its type is hidden here",
+    note = "let the factory return `{Self}` itself, which derives `Token`, and list it as `factory as dyn Trait`"
+)]
+pub trait HooksRun {}
+
+impl<T: Lifecycle> Hidden<T> {
+    /// Never.
+    pub fn hooks_run(&self)
+    where
+        T: HooksRun,
+    {
+    }
+}
+
+/// See [`Hidden`].
+pub trait WithoutHooks {
+    /// There are none.
+    fn hooks_run(&self) {}
+}
+
+impl<T> WithoutHooks for Hidden<T> {}
+
+/// What a factory fails with.
+#[diagnostic::on_unimplemented(
+    message = "a factory cannot fail with `{Self}`",
+    label = "not an error",
+    note = "implement `std::error::Error` for it, for example by `#[derive(Debug, thiserror::Error)]`; a text (`String`) will do as well"
+)]
+pub trait FactoryError {
+    /// The error as a launch reports it.
+    fn report(self) -> BuildError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> FactoryError for E {
+    fn report(self) -> BuildError {
+        BuildError::factory(self)
+    }
+}
+
+/// The error of a factory.
+pub fn factory_error<E: FactoryError>(error: E) -> BuildError {
+    error.report()
+}
+
+/// Each of these derives makes a struct a provider by itself: two of them conflict, and the
+/// compiler names this trait.
+pub trait OneOfInjectableConfigToken {}

@@ -12,6 +12,7 @@ mod conditional;
 mod configuration;
 mod cross_origin;
 mod deadline;
+mod described_wrongly;
 mod dropped;
 mod floods;
 mod framing;

@@ -30,19 +30,17 @@ impl Listed {
     fn list(&self) {}
 }
 
-/// A library for other crates may leave the listing to them.
-#[derive(Injectable)]
-pub struct ForOthers;
-
-#[controller("/for-others", elsewhere)]
-impl ForOthers {
-    #[get("/")]
-    #[public]
-    fn list(&self) {}
-}
-
 #[module(controllers(Listed))]
 struct NotImported;
+
+/// Launched by tests alone, and so not there without them.
+#[cfg(test)]
+#[module(controllers(Listed))]
+struct TestModule;
+
+#[module(providers(Listed))]
+#[cfg(test)]
+struct OtherTestModule;
 
 #[module(root, providers(Misplaced))]
 struct AppModule;

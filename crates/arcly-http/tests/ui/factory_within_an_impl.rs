@@ -1,0 +1,10 @@
+use arcly_http::prelude::*;
+
+struct Factories;
+
+impl Factories {
+    #[provider]
+    fn books() -> String { String::new() }
+}
+
+fn main() {}
