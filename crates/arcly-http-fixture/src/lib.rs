@@ -3,7 +3,9 @@
 
 #![forbid(unsafe_code)]
 
+use arcly_http::contract::Operation;
 use arcly_http::prelude::*;
+use arcly_http::problem::{Problem as Refusal, kinds};
 
 /// Exported by its module.
 #[derive(Debug, Injectable)]
@@ -43,3 +45,37 @@ pub enum Article {
 #[module(actions(Article))]
 #[derive(Debug)]
 pub struct ActionModule;
+
+/// A guard that an application may name, or not.
+#[derive(Debug, Injectable)]
+pub struct Closed;
+
+impl Guard for Closed {
+    fn describe(operation: &mut Operation) {
+        operation.problem(&kinds::FORBIDDEN);
+    }
+
+    async fn check(&self, _: &Head) -> Result<(), Refusal> {
+        Err(Refusal::of(&kinds::FORBIDDEN))
+    }
+}
+
+/// Offers the guard.
+#[module(providers(Closed), exports(Closed))]
+#[derive(Debug)]
+pub struct ClosedModule;
+
+/// Listed by the applications that want it.
+#[derive(Debug, Injectable)]
+pub struct Status;
+
+#[controller("/status", elsewhere)]
+impl Status {
+    /// Says that it runs.
+    #[get("/")]
+    #[public]
+    #[expect(clippy::unused_self, reason = "routes are methods")]
+    fn read(&self) -> &'static str {
+        "running"
+    }
+}

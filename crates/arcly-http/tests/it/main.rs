@@ -28,6 +28,7 @@ mod listeners;
 mod log_level;
 mod methods;
 mod operation_ids;
+mod other_crates;
 mod otlp;
 mod problem_derive;
 mod rate_limit;
