@@ -62,7 +62,7 @@ fn advice(word: &str, place: Place) -> Option<String> {
         "websocketserver" | "connectedsocket" => {
             "inject `Inject<Hub>` into the struct to push, and take `client: &WsClient` for the socket itself".to_owned()
         }
-        "messagebody" | "payload" => {
+        "messagebody" => {
             "the data of a message is an argument: `data: Json<TheType>`".to_owned()
         }
         "denyall" => "an operation that nobody may call is left out".to_owned(),
