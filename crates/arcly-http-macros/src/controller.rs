@@ -24,6 +24,7 @@ pub(crate) fn expand(
         .filter(|route| {
             let before = errors.count();
             validate::route(&args, route, errors);
+            validate::no_socket(route, errors);
             errors.count() == before
         })
         .collect();

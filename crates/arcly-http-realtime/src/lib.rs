@@ -8,6 +8,7 @@
 //! | `client`, `line` | one socket: as handlers see it, and its way out |
 //! | `registry` | all sockets: places, rooms, flushing, pings |
 //! | `hub` | pushing to them from anywhere |
+//! | `cluster` | one hub over many nodes |
 //! | `sse` | the same for clients that only listen |
 //!
 //! The handshake of a gateway is a route of `arcly-http-web`, and its messages run through
@@ -16,6 +17,7 @@
 
 pub mod boundary;
 mod client;
+mod cluster;
 mod gateway;
 mod hub;
 mod line;
@@ -29,6 +31,11 @@ mod sse;
 pub use arcly_http_web::app::WsTuning;
 pub use boundary::ws_route;
 pub use client::{CREDENTIALS_EXPIRED, TOO_SLOW, WsClient};
+#[cfg(feature = "nats")]
+pub use cluster::NatsBus;
+#[cfg(feature = "redis")]
+pub use cluster::RedisBus;
+pub use cluster::{Bus, BusConnection, BusError, BusFuture};
 pub use gateway::{
     Codec, Emits, GATEWAY_NEEDS, Gateway, GatewayRuntime, GatewaySpec, OnDisconnect, ServerEvent,
     describe_handshake, emitted, gateway_endpoint,

@@ -27,6 +27,10 @@ pub(crate) struct SocketMetrics {
     pub(crate) idle_reaped: Counter,
     pub(crate) queued: Gauge,
     pub(crate) publishes_dropped: Counter,
+    pub(crate) bus_connected: Gauge,
+    pub(crate) bus_lost: Counter,
+    pub(crate) bus_malformed: Counter,
+    pub(crate) bus_missed: Counter,
     pub(crate) broadcast: Histogram,
 }
 
@@ -60,6 +64,13 @@ impl SocketMetrics {
                 "ws_publishes_dropped",
                 "Publishes that were lost because sockets were behind by too many",
             ),
+            bus_connected: metrics
+                .gauge("ws_bus_connected", "Whether the bus to other nodes is reached"),
+            bus_lost: metrics.counter("ws_bus_lost", "Times that the bus was lost"),
+            bus_malformed: metrics
+                .counter("ws_bus_malformed", "Messages on the bus that no node of ours has said"),
+            bus_missed: metrics
+                .counter("ws_bus_missed", "Messages of other nodes that were lost on the way"),
             broadcast: metrics.histogram(
                 "ws_broadcast_seconds",
                 "From a publish to the last socket of its room",

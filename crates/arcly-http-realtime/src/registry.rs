@@ -6,6 +6,7 @@
 //! woken, nothing allocated. What was published while the flusher waited for its turn goes
 //! out as one write.
 
+mod far;
 mod flush;
 mod frames;
 mod limits;
@@ -26,12 +27,13 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use flush::{Addressee, Publish, What};
-pub(crate) use frames::Frames;
+pub(crate) use frames::{Frames, are_frames};
 pub(crate) use limits::{Full, Permit, Whose};
 pub(crate) use rooms::{RoomKey, Seat};
 
 use crate::boundary::Served;
 use crate::client::Client;
+use crate::cluster::{Bus, Node};
 use crate::line::{Cause, Verdict};
 use crate::metrics::SocketMetrics;
 use crate::protocol::CloseCode;
@@ -64,6 +66,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     metrics: SocketMetrics,
     limits: OnceLock<Duration>,
+    node: Node,
+    bus: Option<Arc<dyn Bus>>,
     /// By the provider's key. Weak: a gateway holds the registry.
     gateways: Mutex<HashMap<Key, Weak<Served>>>,
 }
@@ -136,7 +140,12 @@ const CUT_GRACE: Duration = Duration::from_secs(1);
 impl ConnectionRegistry {
     /// An empty registry. Its tasks begin with the first gateway.
     #[must_use]
-    pub fn new(tasks: &Tasks, metrics: &Metrics, clock: Option<Arc<dyn Clock>>) -> Self {
+    pub fn new(
+        tasks: &Tasks,
+        metrics: &Metrics,
+        clock: Option<Arc<dyn Clock>>,
+        bus: Option<Arc<dyn Bus>>,
+    ) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let shard = || Shard {
             clients: Mutex::default(),
@@ -145,7 +154,7 @@ impl ConnectionRegistry {
             woken: Notify::new(),
             marks: AtomicU64::new(0),
         };
-        Self(Arc::new(Inner {
+        let registry = Self(Arc::new(Inner {
             shards: (0..workers).map(|_| shard()).collect(),
             counts: Counts::default(),
             next_id: AtomicU64::new(1),
@@ -159,7 +168,13 @@ impl ConnectionRegistry {
             metrics: SocketMetrics::new(metrics),
             limits: OnceLock::new(),
             gateways: Mutex::default(),
-        }))
+            node: Node::new(),
+            bus,
+        }));
+        if registry.0.bus.is_some() {
+            registry.joins();
+        }
+        registry
     }
 
     /// How many sockets there are.
@@ -189,6 +204,10 @@ impl ConnectionRegistry {
 
     pub(crate) fn metrics(&self) -> &SocketMetrics {
         &self.0.metrics
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.0.node
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -238,6 +257,18 @@ impl ConnectionRegistry {
             }
         };
         self.0.tasks.supervise("sweeper", Restart::on_failure(), sweep)?;
+        if let Some(bus) = self.0.bus.clone() {
+            let registry = self.clone();
+            let talk = move |stop: Stop| {
+                let (registry, bus) = (registry.clone(), Arc::clone(&bus));
+                async move { registry.cluster(&*bus, stop).await }
+            };
+            // A bus that is away comes back, however long that takes.
+            let again = Restart::on_failure()
+                .backoff(Duration::from_millis(100), Duration::from_secs(5))
+                .max(1_000, Duration::from_secs(60));
+            self.0.tasks.supervise("bus", again, talk)?;
+        }
         Ok(())
     }
 

@@ -26,6 +26,29 @@
 //! | a handler | the deadline of requests, 30 s | dropped; 504 as problem |
 //! | credentials | until they expire | closed with 4401; `session.renew` with a new token of the same caller keeps it open |
 //!
+//! Several nodes are one hub when the graph has a [`Bus`] (features `nats`, `redis`):
+//!
+//! ```
+//! # #[cfg(feature = "nats")] mod clustered {
+//! # use std::sync::Arc;
+//! # use arcly_http::prelude::*;
+//! use arcly_http::realtime::{Bus, NatsBus};
+//!
+//! #[provider]
+//! fn bus() -> Arc<dyn Bus> {
+//!     Arc::new(NatsBus::new("nats://127.0.0.1:4222", "my-shop"))
+//! }
+//!
+//! #[module(global, providers(bus), exports(dyn Bus))]
+//! struct BusModule;
+//! # #[module(root, imports(BusModule))] struct AppModule;
+//! # }
+//! ```
+//!
+//! What is published reaches the sockets of all nodes, once. While the bus is away, those of
+//! the own node go on; up to 4,096 publishes wait for it. What a node missed all the same it
+//! tells its sockets by the event `session.gap`, whose data is `{"missed": 3}`.
+//!
 //! [`WsTuning`] changes them: for all gateways by `app.configure(|launch| launch.ws = ..)`,
 //! for one by `#[gateway(.., tuning = function)]`.
 
@@ -43,9 +66,10 @@ fn connections(
     tasks: Inject<Tasks>,
     metrics: Inject<Metrics>,
     clock: Option<Inject<dyn Clock>>,
+    bus: Option<Inject<dyn Bus>>,
 ) -> ConnectionRegistry {
     let clock: Option<Arc<dyn Clock>> = clock.map(Inject::into_arc);
-    ConnectionRegistry::new(&tasks, &metrics, clock)
+    ConnectionRegistry::new(&tasks, &metrics, clock, bus.map(Inject::into_arc))
 }
 
 #[provider]

@@ -105,6 +105,18 @@ pub(crate) fn route(args: &Args, route: &Route, errors: &mut Errors) {
     }
 }
 
+/// A request has no socket.
+pub(super) fn no_socket(route: &Route, errors: &mut Errors) {
+    for argument in &route.arguments {
+        if let Some(kind @ ("WsClient" | "WsMessage")) = kind_of(&argument.ty).as_deref() {
+            errors.at(
+                &argument.ty,
+                format!("a request has no socket, so there is no `{kind}`: handlers of a `#[gateway]` take it; to push to sockets, inject `Inject<Hub>` into the struct"),
+            );
+        }
+    }
+}
+
 /// An event of a gateway: a route without a path of its own.
 pub(crate) fn event(args: &Args, route: &Route, errors: &mut Errors) {
     check_access(route, errors);

@@ -51,8 +51,14 @@ const STEP: usize = 256;
 const PENDING_MAX: usize = 65_536;
 
 impl ConnectionRegistry {
-    /// Hands frames to the shards. Gives `false` when one of them has too many already.
+    /// Publishes on every node. Gives `false` when this one has too many on their way already.
     pub(crate) fn publish(&self, publish: &Publish) -> bool {
+        self.say(publish);
+        self.publish_here(publish)
+    }
+
+    /// Hands frames to the shards.
+    pub(super) fn publish_here(&self, publish: &Publish) -> bool {
         let mut is_taken = true;
         match &publish.to {
             Addressee::One(client) => is_taken = self.push(client.shard, publish.clone()),

@@ -78,6 +78,23 @@ const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const PING: u8 = 9;
 
+/// Whether bytes are whole frames of text or binary messages, as another node says.
+pub(crate) fn are_frames(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let Some((opcode, header, len)) = head(bytes) else { return false };
+        let begins = matches!(bytes[0], 0x81 | 0x82) && bytes[1] < 0x80;
+        let Some(end) = header.checked_add(len).filter(|end| *end <= bytes.len()) else {
+            return false;
+        };
+        let payload = &bytes[header..end];
+        if !begins || (opcode == TEXT && std::str::from_utf8(payload).is_err()) {
+            return false;
+        }
+        bytes = &bytes[end..];
+    }
+    true
+}
+
 /// Opcode, bytes of header and bytes of payload of a frame that we have written.
 fn head(frame: &[u8]) -> Option<(u8, usize, usize)> {
     let opcode = frame.first()? & 0x0f;

@@ -1,5 +1,6 @@
 //! Who is in which room of a shard.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use arcly_http_core::di::Key;
 
 use super::Slab;
 use crate::client::Client;
+use crate::cluster::RoomName;
 
 /// A room: confined to a gateway and a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,7 +19,7 @@ struct Whole {
     gateway: Key,
     tenant: Option<Arc<str>>,
     /// The type of the room; empty for those that the hub keeps itself.
-    kind: &'static str,
+    kind: Cow<'static, str>,
     name: Box<str>,
 }
 
@@ -25,10 +27,25 @@ impl RoomKey {
     pub(crate) fn new(
         gateway: Key,
         tenant: Option<Arc<str>>,
-        kind: &'static str,
+        kind: impl Into<Cow<'static, str>>,
         name: &str,
     ) -> Self {
+        let kind = kind.into();
         Self(Arc::new(Whole { gateway, tenant, kind, name: name.into() }))
+    }
+
+    pub(super) fn gateway(&self) -> &Key {
+        &self.0.gateway
+    }
+
+    /// As other nodes know it; `gateway` is the path of its own.
+    pub(super) fn name(&self, gateway: &str) -> RoomName {
+        RoomName {
+            gateway: gateway.to_owned(),
+            tenant: self.0.tenant.as_deref().map(str::to_owned),
+            kind: self.0.kind.to_string(),
+            name: self.0.name.to_string(),
+        }
     }
 
     /// Another room of the same gateway and tenant.

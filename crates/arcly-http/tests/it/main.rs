@@ -18,6 +18,8 @@ mod floods;
 mod framing;
 #[cfg(feature = "realtime")]
 mod gateway;
+#[cfg(feature = "nats")]
+mod gateway_cluster;
 #[cfg(feature = "realtime")]
 mod gateway_life;
 mod generated;

@@ -13,6 +13,10 @@ use crate::time::CLOCK_KEY;
 /// What every graph has without a provider.
 const BUILT_IN: [Key; 3] = [TASKS_KEY, METRICS_KEY, RESPONSE_CACHE_KEY];
 
+/// What `RealtimeModule` provides, which gateways need.
+const SOCKETS_KEY: Key = Key::of("arcly_http::realtime::ConnectionRegistry", 0, 0);
+const HUB_KEY: Key = Key::of("arcly_http::realtime::Hub", 0, 0);
+
 const fn is_built_in(key: &Key) -> bool {
     let mut at = 0;
     while at < BUILT_IN.len() {
@@ -235,6 +239,10 @@ impl Proof {
         }
         if key.same(&AUTHENTICATOR_KEY) {
             self.text.help("no module in the graph provides it, and a route that is not `#[public]` needs one: list a factory that returns `Arc<dyn Authenticator>` in `providers(..)` and `exports(..)` of a global module; the documentation of `arcly_http::access::Authenticator` shows one");
+            return;
+        }
+        if key.same(&SOCKETS_KEY) || key.same(&HUB_KEY) {
+            self.text.help("no module in the graph provides it; write `imports(arcly_http::realtime::RealtimeModule)` at the root module, which gives it to all");
             return;
         }
         self.text.help_head();
