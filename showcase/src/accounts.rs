@@ -9,5 +9,10 @@ use arcly_http::prelude::*;
 pub(crate) use current::{CurrentUser, Viewer};
 
 /// Registration, login and the current user.
-#[module(providers(store::UserStore), controllers(controller::AccountController))]
+#[module(
+    prefix = "/api",
+    filters(crate::errors::ConduitErrors),
+    providers(store::UserStore),
+    controllers(controller::AccountController)
+)]
 pub(crate) struct AccountModule;

@@ -6,11 +6,16 @@ mod store;
 
 use arcly_http::prelude::*;
 
-pub(crate) use model::now;
-pub(crate) use store::{ArticleError, ArticleStore};
+pub(crate) use model::{ArticleSummary, now};
+pub(crate) use store::{ArticleError, ArticleStore, NOBODY, summary};
+
+use crate::live::NewsModule;
 
 /// Articles. Others may look articles up.
 #[module(
+    prefix = "/api",
+    filters(crate::errors::ConduitErrors),
+    imports(NewsModule),
     providers(store::ArticleStore),
     controllers(controller::ArticleController),
     exports(store::ArticleStore)

@@ -9,9 +9,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::{CurrentUser, Viewer};
-use crate::articles::{ArticleError, ArticleModule, ArticleStore, now};
+use crate::articles::{ArticleError, ArticleModule, ArticleStore, NOBODY, now, summary};
 use crate::base::Db;
-use crate::errors::StoreError;
+use crate::errors::{ConduitErrors, StoreError};
+use crate::live::{Audience, CommentAdded, CommentDeleted, News, NewsModule};
 use crate::paths::{CommentId, Slug};
 use crate::profiles::Profile;
 
@@ -118,6 +119,7 @@ pub(crate) struct CommentStore {
     db: Db,
     clock: Inject<dyn Clock>,
     articles: Inject<ArticleStore>,
+    news: Inject<News>,
 }
 
 impl CommentStore {
@@ -147,7 +149,12 @@ impl CommentStore {
         .fetch_one(tx.as_sqlite())
         .await?;
         let comment = fetch(tx.as_sqlite(), id, me).await?;
-        tx.commit().await?;
+        let audience = Audience::of(&summary(tx.as_sqlite(), slug).await?);
+        let added = CommentAdded {
+            slug: slug.to_owned(),
+            comment: fetch(tx.as_sqlite(), id, NOBODY).await?,
+        };
+        self.news.commit(tx, &audience, &added).await?;
         Ok(comment)
     }
 
@@ -166,7 +173,9 @@ impl CommentStore {
             Some(_) => {}
         }
         sqlx::query("DELETE FROM comments WHERE id = ?").bind(id).execute(tx.as_sqlite()).await?;
-        Ok(tx.commit().await?)
+        let audience = Audience::of(&summary(tx.as_sqlite(), slug).await?);
+        let deleted = CommentDeleted { slug: slug.to_owned(), id };
+        Ok(self.news.commit(tx, &audience, &deleted).await?)
     }
 }
 
@@ -222,5 +231,11 @@ impl CommentController {
 }
 
 /// Comments, on articles of the other module.
-#[module(imports(ArticleModule), providers(CommentStore), controllers(CommentController))]
+#[module(
+    prefix = "/api",
+    filters(ConduitErrors),
+    imports(ArticleModule, NewsModule),
+    providers(CommentStore),
+    controllers(CommentController)
+)]
 pub(crate) struct CommentModule;

@@ -21,7 +21,7 @@ struct Messages {
     body: Vec<String>,
 }
 
-/// Sends every problem as `application/json` with the member `errors`.
+/// Sends every problem of an operation as `application/json` with the member `errors`.
 #[derive(Injectable)]
 pub(crate) struct ConduitErrors;
 
@@ -33,24 +33,38 @@ impl Filter for ConduitErrors {
     }
 
     async fn catch(&self, problem: Problem, head: &Head) -> Result<Response, Problem> {
-        if !head.uri().path().starts_with("/api/") {
-            return Err(problem);
-        }
-        let body = problem
-            .detail()
-            .unwrap_or(problem.kind().title)
-            .split("; ")
-            .map(str::to_owned)
-            .collect();
-        let problem = problem.with_member("errors", Messages { body });
-        let instance = format!("urn:request:{}", head.request_id());
-        let mut response = with_type(problem.to_json(Some(&instance)), "application/json");
-        *response.status_mut() = problem.status();
-        for (name, value) in problem.headers() {
-            response.headers_mut().insert(name.clone(), value.clone());
-        }
-        Ok(response)
+        Ok(conduit(problem, head))
     }
+}
+
+/// The same for what no operation below `/api` answers: an unknown path or method, or a
+/// server that has too much to do.
+#[derive(Injectable)]
+pub(crate) struct BeforeOperations;
+
+impl Filter for BeforeOperations {
+    fn describe(_operation: &mut Operation) {}
+
+    async fn catch(&self, problem: Problem, head: &Head) -> Result<Response, Problem> {
+        if head.uri().path().starts_with("/api/") {
+            Ok(conduit(problem, head))
+        } else {
+            Err(problem)
+        }
+    }
+}
+
+fn conduit(problem: Problem, head: &Head) -> Response {
+    let body =
+        problem.detail().unwrap_or(problem.kind().title).split("; ").map(str::to_owned).collect();
+    let problem = problem.with_member("errors", Messages { body });
+    let instance = format!("urn:request:{}", head.request_id());
+    let mut response = with_type(problem.to_json(Some(&instance)), "application/json");
+    *response.status_mut() = problem.status();
+    for (name, value) in problem.headers() {
+        response.headers_mut().insert(name.clone(), value.clone());
+    }
+    response
 }
 
 /// What storage answers besides what was asked for.
@@ -86,8 +100,12 @@ impl From<DataError> for StoreError {
     }
 }
 
-/// Makes the filter available to the root module.
-#[module(global, providers(ConduitErrors), exports(ConduitErrors))]
+/// Makes the filters available to every module.
+#[module(
+    global,
+    providers(ConduitErrors, BeforeOperations),
+    exports(ConduitErrors, BeforeOperations)
+)]
 pub(crate) struct ErrorModule;
 
 #[cfg(test)]

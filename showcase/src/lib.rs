@@ -7,6 +7,8 @@ mod articles;
 mod base;
 mod comments;
 mod errors;
+mod live;
+mod page;
 mod paths;
 mod profiles;
 mod tags;
@@ -14,29 +16,34 @@ mod tags;
 use arcly_http::App;
 use arcly_http::contract::{SecurityScheme, Tag};
 use arcly_http::prelude::*;
+use arcly_http::realtime::RealtimeModule;
 
 use accounts::AccountModule;
 use articles::ArticleModule;
 use base::BaseModule;
 use comments::CommentModule;
 use errors::ErrorModule;
+use live::LiveModule;
+use page::PageModule;
 use profiles::ProfileModule;
 use tags::TagModule;
 
-/// The whole application, served under `/api`.
+/// The whole application: the API under `/api`, what happens under `/live`, a page at `/`.
 #[module(
     root,
-    prefix = "/api",
     imports(
+        RealtimeModule,
         BaseModule,
         ErrorModule,
         AccountModule,
         ProfileModule,
         ArticleModule,
         CommentModule,
-        TagModule
+        TagModule,
+        LiveModule,
+        PageModule
     ),
-    filters(errors::ConduitErrors)
+    filters(errors::BeforeOperations)
 )]
 #[derive(Debug)]
 pub struct AppModule;
@@ -53,6 +60,8 @@ pub fn describe(app: App) -> App {
         ("Articles", "Writing and reading articles."),
         ("Comments", "Comments on articles."),
         ("Favorites", "Articles that a user likes."),
+        ("Live", "What happens, as it happens."),
+        ("Page", "A page that shows all of it."),
         ("Profile", "Users as others see them, and who follows whom."),
         ("Tags", "What articles are about."),
         ("User and Authentication", "Registering, logging in, and the own account."),

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use crate::accounts::{CurrentUser, Viewer};
 use crate::base::Db;
-use crate::errors::StoreError;
+use crate::errors::{ConduitErrors, StoreError};
 use crate::paths::Username;
 
 /// A user as others see it.
@@ -142,5 +142,10 @@ impl ProfileController {
 }
 
 /// Profiles.
-#[module(providers(ProfileStore), controllers(ProfileController))]
+#[module(
+    prefix = "/api",
+    filters(ConduitErrors),
+    providers(ProfileStore),
+    controllers(ProfileController)
+)]
 pub(crate) struct ProfileModule;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::Db;
-use crate::errors::StoreError;
+use crate::errors::{ConduitErrors, StoreError};
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct TagsResponse {
@@ -35,5 +35,5 @@ impl TagController {
 }
 
 /// Tags.
-#[module(controllers(TagController))]
+#[module(prefix = "/api", filters(ConduitErrors), controllers(TagController))]
 pub(crate) struct TagModule;

@@ -39,17 +39,17 @@ pub(crate) struct Article {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ArticleSummary {
-    slug: String,
+    pub(crate) slug: String,
     title: String,
     description: String,
-    tag_list: Vec<String>,
+    pub(crate) tag_list: Vec<String>,
     #[schemars(extend("format" = "date-time"))]
     created_at: String,
     #[schemars(extend("format" = "date-time"))]
     updated_at: String,
     favorited: bool,
-    favorites_count: i64,
-    author: Profile,
+    pub(crate) favorites_count: i64,
+    pub(crate) author: Profile,
 }
 
 impl From<Article> for ArticleSummary {

@@ -7,9 +7,14 @@ use arcly_http::prelude::*;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::model::{Article, Filter, NewArticle, Page, UpdateArticle, now, slug_of};
+use super::model::{
+    Article, ArticleSummary, Filter, NewArticle, Page, UpdateArticle, now, slug_of,
+};
 use crate::base::Db;
 use crate::errors::StoreError;
+use crate::live::{
+    ArticleDeleted, ArticlePublished, ArticleUpdated, Audience, FavoriteChanged, News,
+};
 use crate::profiles::Profile;
 
 #[derive(Debug, thiserror::Error, Problem)]
@@ -60,6 +65,9 @@ const MATCHES: &str = "SELECT COUNT(*) FROM articles a JOIN users u ON u.id = a.
      AND (?3 IS NULL OR EXISTS (SELECT 1 FROM favorites f JOIN users v ON v.id = f.user_id \
           WHERE f.article_id = a.id AND v.username = ?3))";
 
+/// An id that no user has.
+pub(crate) const NOBODY: i64 = 0;
+
 /// Most articles that one page shows.
 const PAGE_MAX: u32 = 100;
 
@@ -96,6 +104,14 @@ async fn fetch(
         .await?;
     let row = row.ok_or(ArticleError::NoSuchArticle)?;
     Ok(read_article(&row)?)
+}
+
+/// An article as everybody may be told of it: not as somebody in particular sees it.
+pub(crate) async fn summary(
+    db: &mut SqliteConnection,
+    slug: &str,
+) -> Result<ArticleSummary, ArticleError> {
+    fetch(db, slug, NOBODY).await.map(Into::into)
 }
 
 /// The id of an article that `me` wrote.
@@ -150,12 +166,25 @@ async fn free_slug(
 pub(crate) struct ArticleStore {
     db: Db,
     clock: Inject<dyn Clock>,
+    news: Inject<News>,
 }
 
 impl ArticleStore {
     pub(super) async fn find(&self, slug: &str, viewer: i64) -> Result<Article, ArticleError> {
         let mut read = self.db.read().await?;
         fetch(read.as_sqlite(), slug, viewer).await
+    }
+
+    /// An article as everybody may be told of it, if there is one.
+    pub(crate) async fn shown_to_nobody(
+        &self,
+        slug: &str,
+    ) -> Result<Option<ArticleSummary>, ArticleError> {
+        let mut read = self.db.read().await?;
+        match summary(read.as_sqlite(), slug).await {
+            Err(ArticleError::NoSuchArticle) => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     /// The id of an article, for what hangs on it.
@@ -250,7 +279,9 @@ impl ArticleStore {
                 .await?;
         }
         let article = fetch(db, &slug, me).await?;
-        tx.commit().await?;
+        let published = ArticlePublished { article: summary(db, &slug).await? };
+        let audience = Audience::of(&published.article).or_everybody();
+        self.news.commit(tx, &audience, &published).await?;
         Ok(article)
     }
 
@@ -280,15 +311,20 @@ impl ArticleStore {
         .execute(&mut *db)
         .await?;
         let article = fetch(db, &new_slug, me).await?;
-        tx.commit().await?;
+        let updated =
+            ArticleUpdated { slug: slug.to_owned(), article: summary(db, &new_slug).await? };
+        let audience = Audience::of(&updated.article).or_of(slug);
+        self.news.commit(tx, &audience, &updated).await?;
         Ok(article)
     }
 
     pub(super) async fn delete(&self, slug: &str, me: i64) -> Result<(), ArticleError> {
         let mut tx = self.db.begin().await?;
         let id = own(tx.as_sqlite(), slug, me).await?;
+        let audience = Audience::of(&summary(tx.as_sqlite(), slug).await?);
         sqlx::query("DELETE FROM articles WHERE id = ?").bind(id).execute(tx.as_sqlite()).await?;
-        Ok(tx.commit().await?)
+        let deleted = ArticleDeleted { slug: slug.to_owned() };
+        Ok(self.news.commit(tx, &audience, &deleted).await?)
     }
 
     /// Marks or unmarks; doing it twice changes nothing more.
@@ -305,9 +341,15 @@ impl ArticleStore {
         } else {
             "DELETE FROM favorites WHERE article_id = ? AND user_id = ?"
         };
-        sqlx::query(sql).bind(id).bind(me).execute(tx.as_sqlite()).await?;
+        let done = sqlx::query(sql).bind(id).bind(me).execute(tx.as_sqlite()).await?;
         let article = fetch(tx.as_sqlite(), slug, me).await?;
-        tx.commit().await?;
+        if done.rows_affected() == 0 {
+            return Ok(article);
+        }
+        let seen = summary(tx.as_sqlite(), slug).await?;
+        let audience = Audience::of(&seen);
+        let changed = FavoriteChanged { slug: seen.slug, favorites_count: seen.favorites_count };
+        self.news.commit(tx, &audience, &changed).await?;
         Ok(article)
     }
 }
