@@ -67,6 +67,8 @@ pub(crate) struct PageController;
 #[controller("/", tags("Page"), security_headers = of_page)]
 impl PageController {
     /// The page.
+    ///
+    /// For people, with JavaScript.
     #[get("/")]
     #[public]
     fn index(&self) -> Tagged<Page> {
@@ -74,6 +76,8 @@ impl PageController {
     }
 
     /// How it looks.
+    ///
+    /// The style sheet of the page.
     #[get("/page/style.css")]
     #[public]
     fn style(&self) -> Tagged<Style> {
@@ -81,6 +85,8 @@ impl PageController {
     }
 
     /// Its icon.
+    ///
+    /// The icon of the page.
     #[get("/page/icon.svg")]
     #[public]
     fn icon(&self) -> Tagged<Icon> {
@@ -88,6 +94,8 @@ impl PageController {
     }
 
     /// What happens on it.
+    ///
+    /// A module of the page: what it knows, shows and does.
     #[get("/page/app.js")]
     #[public]
     fn app(&self) -> Tagged<Script> {
@@ -95,6 +103,8 @@ impl PageController {
     }
 
     /// Calls of the API.
+    ///
+    /// A module of the page: what is asked of the API, and who is logged in.
     #[get("/page/api.js")]
     #[public]
     fn api(&self) -> Tagged<Script> {
@@ -102,6 +112,8 @@ impl PageController {
     }
 
     /// The socket.
+    ///
+    /// A module of the page: the socket at `/live`, which comes back by itself.
     #[get("/page/live.js")]
     #[public]
     fn live(&self) -> Tagged<Script> {
@@ -109,6 +121,8 @@ impl PageController {
     }
 
     /// Parts of the page.
+    ///
+    /// A module of the page: the elements that it is made of.
     #[get("/page/view.js")]
     #[public]
     fn view(&self) -> Tagged<Script> {
