@@ -47,3 +47,15 @@ pub use protocol::CloseCode;
 pub use registry::ConnectionRegistry;
 pub use room::{AdmitsTo, Room};
 pub use sse::{EventStream, LastEventId};
+
+/// What `fuzz/` tries. Not part of the API.
+#[doc(hidden)]
+pub mod __fuzz {
+    /// Event, data and id of an envelope, as they are written in it.
+    #[must_use]
+    pub fn envelope(text: &str, depth: usize) -> Option<(String, Option<String>, Option<String>)> {
+        let read = crate::message::envelope(text, depth)?;
+        let written = |part: &serde_json::value::RawValue| part.get().to_owned();
+        Some((read.event.into_owned(), read.data.map(written), read.id.map(written)))
+    }
+}

@@ -104,7 +104,9 @@ const ID_MAX: usize = 128;
 
 /// Reads an envelope; `None` when it is none, or nested more deeply than `depth_max`.
 pub(crate) fn envelope(text: &str, depth_max: usize) -> Option<Envelope<'_>> {
-    if depth(text.as_bytes()) > depth_max {
+    // serde would read the fields out of an array, too.
+    let is_object = text.trim_ascii_start().starts_with('{');
+    if !is_object || depth(text.as_bytes()) > depth_max {
         return None;
     }
     let envelope: Envelope<'_> = serde_json::from_str(text).ok()?;
@@ -238,6 +240,7 @@ mod tests {
         );
         for bad in [
             "",
+            r#"["a"]"#,
             "{}",
             "[]",
             "{\"event\":1}",
@@ -251,5 +254,66 @@ mod tests {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert!(read(r#"{"event":"a","data":"[[[[[[["}"#).is_some());
+    }
+
+    /// Pieces of envelopes in any order: what is read is what a JSON parser reads.
+    #[test]
+    fn whatever_is_read_is_what_a_json_parser_reads() {
+        const PIECES: [&str; 24] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"event\"",
+            "\"data\"",
+            "\"id\"",
+            "\"a.b\"",
+            "\"\"",
+            "null",
+            "true",
+            "7",
+            "-1.5e3",
+            "\"\\u00e9\\n\"",
+            "\"\\\"[\"",
+            " ",
+            "\n",
+            "\"x\"",
+            "é",
+            "\\",
+            "{}",
+            "[]",
+        ];
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut roll = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut read = 0;
+        for round in 0..200_000 {
+            let mut text = String::new();
+            if round % 2 == 0 {
+                text.push_str("{\"event\":\"a\"");
+            }
+            for _ in 0..roll(12) {
+                text.push_str(PIECES[roll(PIECES.len())]);
+            }
+            if round % 4 == 0 {
+                text.push('}');
+            }
+            let Some(envelope) = envelope(&text, 8) else { continue };
+            read += 1;
+            let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(whole["event"].as_str(), Some(&*envelope.event), "{text}");
+            let part = |part: Option<&RawValue>| {
+                part.map_or(serde_json::Value::Null, |part| {
+                    serde_json::from_str(part.get()).unwrap()
+                })
+            };
+            assert_eq!(whole["data"], part(envelope.data), "{text}");
+            assert_eq!(whole["id"], part(envelope.id), "{text}");
+        }
+        assert!(read > 500, "{read}");
     }
 }
