@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arcly_http_core::contract::Operation;
-use arcly_http_core::di::{Dep, DepKind, DepSpec, Key, Token};
+use arcly_http_core::di::{ControllerMeta, Dep, DepKind, DepSpec, Key, Token};
 use arcly_http_web::app::WsTuning;
 use arcly_http_web::argument::{BindError, Binder};
 use arcly_http_web::pipeline::message::Event;
@@ -29,6 +29,8 @@ use crate::registry::ConnectionRegistry;
 pub trait Gateway: Controller {
     /// How its messages look.
     const CODEC: Codec;
+    /// Its metadata: a gateway is a controller of one route, its handshake.
+    const GATEWAY: &'static ControllerMeta = Self::CONTROLLER;
 }
 
 /// How the messages of a gateway look.
@@ -52,12 +54,13 @@ pub trait ServerEvent: Serialize + JsonSchema {
     const NAME: &'static str;
 }
 
-/// A gateway that says in its document that it sends `E`: `#[gateway(.., emits(E))]`.
+/// An event that the gateway `G` says it sends: `#[gateway(.., emits(TheEvent))]`.
 #[diagnostic::on_unimplemented(
-    message = "the gateway `{Self}` does not declare that it sends `{E}`",
-    label = "add `{E}` to `emits(..)` of its `#[gateway(..)]`"
+    message = "the gateway `{G}` does not declare that it sends `{Self}`",
+    label = "not among its events",
+    note = "add `{Self}` to `emits(..)` of its `#[gateway(..)]`; it derives `ServerEvent`, `Serialize` and `JsonSchema`"
 )]
-pub trait Emits<E: ServerEvent> {}
+pub trait SentBy<G: Gateway>: ServerEvent {}
 
 /// What a gateway does when a socket is gone.
 pub type OnDisconnect =

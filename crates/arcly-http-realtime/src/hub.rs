@@ -9,7 +9,7 @@ use arcly_http_core::problem::Problem;
 use arcly_http_core::scope::current;
 
 use crate::client::WsClient;
-use crate::gateway::{Emits, Gateway, ServerEvent};
+use crate::gateway::{Gateway, SentBy};
 use crate::line::{Cause, Verdict};
 use crate::message;
 use crate::protocol::CloseCode;
@@ -177,10 +177,7 @@ impl<G: Gateway> To<'_, G> {
     /// # Errors
     /// An internal problem, when the event cannot be written as JSON, or when sockets are
     /// behind by 65,536 publishes.
-    pub fn emit<E: ServerEvent>(self, event: &E) -> Result<(), Problem>
-    where
-        G: Emits<E>,
-    {
+    pub fn emit<E: SentBy<G>>(self, event: &E) -> Result<(), Problem> {
         let frame = message::event(E::NAME, event).map_err(Problem::internal)?;
         self.publish(What::Frame(frame))
     }

@@ -37,7 +37,7 @@ pub use cluster::NatsBus;
 pub use cluster::RedisBus;
 pub use cluster::{Bus, BusConnection, BusError, BusFuture};
 pub use gateway::{
-    Codec, Emits, GATEWAY_NEEDS, Gateway, GatewayRuntime, GatewaySpec, OnDisconnect, ServerEvent,
+    Codec, GATEWAY_NEEDS, Gateway, GatewayRuntime, GatewaySpec, OnDisconnect, SentBy, ServerEvent,
     describe_handshake, emitted, gateway_endpoint,
 };
 pub use hub::{Hub, Tenanted, To};

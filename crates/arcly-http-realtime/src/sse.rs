@@ -19,7 +19,7 @@ use http::header::CACHE_CONTROL;
 
 use crate::boundary::{Row, Served, admit, take_seats};
 use crate::client::{Client, Way};
-use crate::gateway::{Emits, Gateway, ServerEvent};
+use crate::gateway::{Gateway, SentBy};
 use crate::hub::Hub;
 use crate::message;
 use crate::registry::Permit;
@@ -101,10 +101,7 @@ impl<G: Gateway> EventStream<G> {
     /// # Errors
     /// An internal problem: the event cannot be written as JSON, the id has a line break, or
     /// there is no room for it.
-    pub fn emit<E: ServerEvent>(&self, id: Option<&str>, event: &E) -> Result<(), Problem>
-    where
-        G: Emits<E>,
-    {
+    pub fn emit<E: SentBy<G>>(&self, id: Option<&str>, event: &E) -> Result<(), Problem> {
         let client = &self.open.client;
         let bytes = message::server_sent(id, E::NAME, event)?;
         match client.line.send(&bytes, client.served.registry.tick()) {

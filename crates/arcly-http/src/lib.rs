@@ -81,7 +81,7 @@ pub mod __rt {
     pub use arcly_http_core::{config, problem, validate};
     #[cfg(feature = "realtime")]
     pub use arcly_http_realtime::{
-        AdmitsTo, Codec, Emits, GATEWAY_NEEDS, Gateway, GatewaySpec, OnDisconnect, Room,
+        AdmitsTo, Codec, GATEWAY_NEEDS, Gateway, GatewaySpec, OnDisconnect, Room, SentBy,
         ServerEvent, WsClient, describe_handshake, emitted, gateway_endpoint,
     };
     pub use arcly_http_web::argument::asks::{self, Elsewhere};

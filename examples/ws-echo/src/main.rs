@@ -43,3 +43,25 @@ struct EchoModule;
 
 #[arcly_http::main(EchoModule)]
 fn main() {}
+
+#[cfg(test)]
+mod tests {
+    use arcly_http_testing::TestApp;
+
+    use super::EchoModule;
+
+    #[tokio::test]
+    async fn what_is_sent_comes_back_as_it_was() {
+        let app = TestApp::builder::<EchoModule>().launch().await.unwrap();
+        let mut socket = app.get("/echo").open_socket().await.unwrap();
+        let long = "é".repeat(1 << 20);
+        for text in ["", "hello", &long] {
+            socket.send_text(text).await;
+            assert_eq!(socket.message().await, text);
+        }
+        socket.send_binary(&[0, 255]).await;
+        assert_eq!(socket.message().await, serde_json::json!([0, 255]));
+        socket.close().await;
+        app.finish().await;
+    }
+}

@@ -300,6 +300,22 @@ pub(crate) fn routes(_args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> 
     routes
 }
 
+/// Takes what only routes have off a method that is none; gives the first of it.
+pub(crate) fn strip(function: &mut syn::ImplItemFn) -> Option<(String, proc_macro2::Span)> {
+    let mut first = None;
+    function.attrs.retain(|attr| {
+        let Some(last) = attr.path().segments.last() else { return true };
+        let word = last.ident.to_string();
+        let is_ours =
+            METHODS.contains(&word.as_str()) || EXTRAS.contains(&word.as_str()) || word == "route";
+        if is_ours {
+            first.get_or_insert((word, last.ident.span()));
+        }
+        !is_ours
+    });
+    first
+}
+
 /// The route of one method, if it is one.
 pub(crate) fn routes_of(function: &mut syn::ImplItemFn, errors: &mut Errors) -> Vec<Route> {
     let mut found: Vec<(syn::Ident, String, RouteArgs)> = vec![];

@@ -33,7 +33,7 @@ pub(super) fn emit(
     };
     let emits = args.emits.iter().map(|event| {
         let rt = rt_at(event.span());
-        quote_spanned!(event.span()=> #[automatically_derived] impl #rt::Emits<#event> for #gateway {})
+        quote_spanned!(event.span()=> #[automatically_derived] impl #rt::SentBy<#gateway> for #event {})
     });
     // One mistake, one message: what uses a faulty gateway finds a gateway all the same.
     let is_whole = errors.count() == 0;

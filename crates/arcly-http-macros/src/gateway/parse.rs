@@ -149,15 +149,25 @@ pub(crate) fn take(args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Tak
             continue;
         }
         let Some((word, span, attr)) = marks.pop() else {
-            // Says so where it carries a rule all the same.
-            of_controller::routes_of(function, errors);
+            if let Some((word, span)) = of_controller::strip(function) {
+                let name = &function.sig.ident;
+                errors.on(span, if is_stage(&word) {
+                    format!("`#[{word}]` has no effect: `{name}` takes no messages; add `#[subscribe(\"event\")]`")
+                } else {
+                    format!("a gateway has no routes: move `{name}` into a `#[controller(\"/..\")]` block")
+                });
+            }
             continue;
         };
         match word.as_str() {
             "on_connect" => {
                 taken.connects.push(span);
-                if let Err(error) = attr.meta.require_path_only() {
-                    errors.push(error);
+                if attr.meta.require_path_only().is_err() {
+                    errors.at(
+                        &attr,
+                        "`#[on_connect]` stands by itself; the path is that of the gateway",
+                    );
+                    of_controller::strip(function);
                     continue;
                 }
                 function.attrs.push(syn::parse_quote_spanned!(span=> #[get("/")]));
@@ -175,13 +185,17 @@ pub(crate) fn take(args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Tak
                     }
                     taken.disconnect = Some(found);
                 }
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    errors.push(error);
+                    of_controller::strip(function);
+                }
             },
             _ => {
                 let subscribe = match subscribe(&word, &attr) {
                     Ok(subscribe) => subscribe,
                     Err(error) => {
                         errors.push(error);
+                        of_controller::strip(function);
                         continue;
                     }
                 };
@@ -199,6 +213,14 @@ pub(crate) fn take(args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Tak
     let _ = args;
     taken.is_faulty = errors.count() > before;
     taken
+}
+
+/// What may stand on a handler beside what makes it one.
+fn is_stage(word: &str) -> bool {
+    matches!(
+        word,
+        "public" | "authenticated" | "can" | "guards" | "interceptors" | "filters" | "layers"
+    )
 }
 
 /// `#[subscribe("tag.watch", unordered, guards(..), ..)]`, `#[message(..)]`.

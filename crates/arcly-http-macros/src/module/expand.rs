@@ -27,15 +27,13 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
         })
     });
     let providers = args.providers.iter().map(|entry| entry.write(provider));
-    let controllers = args.controllers.iter().chain(&args.gateways).map(|entry| {
+    let controllers = args.controllers.iter().map(|entry| {
         entry.write(|path| quote_spanned!(path.span()=> <#path as #rt::Controller>::CONTROLLER))
     });
     let gateways = args.gateways.iter().map(|entry| {
-        entry.write(|path| {
-            let rt = rt_at(path.span());
-            quote_spanned!(path.span()=> const _: #rt::Codec = <#path as #rt::Gateway>::CODEC;)
-        })
+        entry.write(|path| quote_spanned!(path.span()=> <#path as #rt::Gateway>::GATEWAY))
     });
+    let controllers = controllers.chain(gateways);
     let listed = args.controllers.iter().chain(&args.gateways).map(|entry| {
         entry.write(|path| quote_spanned!(path.span()=> const _: () = <#path>::ONE_CONTROLLER_BLOCK_LISTED_IN_A_MODULE;))
     });
@@ -154,7 +152,6 @@ pub(crate) fn emit(args: &Args, item: &syn::ItemStruct) -> TokenStream {
             const PROVED: bool = #is_proved;
         }
         #(#asked)*
-        #(#gateways)*
         #listed
         #proof
     }
