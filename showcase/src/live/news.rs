@@ -2,7 +2,7 @@
 
 use arcly_http::data::{DataError, Tx};
 use arcly_http::prelude::*;
-use arcly_http::realtime::{Emits, ServerEvent};
+use arcly_http::realtime::SentBy;
 use tokio::sync::Mutex;
 
 use super::gateway::{ByAuthor, Everything, LiveGateway, OfArticle, WithTag};
@@ -66,8 +66,7 @@ impl News {
         event: &E,
     ) -> Result<(), DataError>
     where
-        E: ServerEvent,
-        LiveGateway: Emits<E>,
+        E: SentBy<LiveGateway>,
     {
         let _turn = self.turn.lock().await;
         tx.commit().await?;
