@@ -9,13 +9,8 @@ use crate::gateway::Gateway;
 
 /// A place that sockets of one gateway and one tenant share.
 ///
-/// `#[derive(Room)]` writes it:
-///
-/// ```ignore
-/// #[derive(Room)]
-/// #[room(gateway = LiveGateway, public)]      // or authenticated, or can(Article::Read)
-/// struct Tag(String);
-/// ```
+/// `#[derive(Room)]` writes it: `#[room(gateway = LiveGateway, public)] struct Tag(String);`.
+/// The documentation of `#[gateway]` shows one in use.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a room",
     label = "add `#[derive(Room)]`",

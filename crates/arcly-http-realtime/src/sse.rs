@@ -30,14 +30,37 @@ const MEDIA_TYPE: &str = "text/event-stream";
 /// What a gateway sends, for a client that only listens: the reply of a `GET` that a browser
 /// opens by `new EventSource(url)`.
 ///
-/// ```ignore
-/// #[get("/news")]
-/// #[public]
-/// async fn news(&self, scope: Scope, tag: Query<ByTag>) -> Result<EventStream<LiveGateway>, Problem> {
-///     let stream = self.hub.stream::<LiveGateway>(&scope)?;
-///     stream.join(&Tag(tag.0.tag))?;
-///     Ok(stream)
+/// ```
+/// # use arcly_http::prelude::*;
+/// # use arcly_http::realtime::RealtimeModule;
+/// use arcly_http::realtime::EventStream;
+/// # #[derive(serde::Serialize, schemars::JsonSchema, ServerEvent)]
+/// # #[server_event("article.published")]
+/// # struct ArticlePublished { slug: String }
+/// # #[derive(Room)] #[room(gateway = LiveGateway, public)] struct Tag(String);
+/// # #[derive(Injectable)] struct LiveGateway;
+/// # #[gateway("/live", emits(ArticlePublished))]
+/// # impl LiveGateway { #[on_connect] #[public] async fn connect(&self) {} }
+///
+/// #[derive(Injectable)]
+/// struct News { hub: Inject<Hub> }
+///
+/// #[controller("/news")]
+/// impl News {
+///     #[get("/{tag}")]
+///     #[public]
+///     async fn of_tag(
+///         &self,
+///         scope: Scope,
+///         tag: Path<String>,
+///     ) -> Result<EventStream<LiveGateway>, Problem> {
+///         let stream = self.hub.stream::<LiveGateway>(&scope)?;
+///         stream.join(&Tag(tag.0))?;
+///         Ok(stream)
+///     }
 /// }
+/// # #[module(root, imports(RealtimeModule), gateways(LiveGateway), controllers(News))]
+/// # struct AppModule;
 /// ```
 ///
 /// It is one of the gateway's sockets: it has a place among them, sits in rooms under their
