@@ -37,6 +37,36 @@
 //! assert!(report.cut.is_empty());
 //! # Ok::<(), arcly_http_core::task::SpawnError>(()) }).unwrap();
 //! ```
+//!
+//! A provider starts its work when the application starts, in `on_start`. What the work uses
+//! is cloned twice: once for the task, and for each run of it.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use std::sync::atomic::{AtomicU64, Ordering};
+//! # use std::time::Duration;
+//! # use arcly_http::prelude::*;
+//! #[derive(Injectable)]
+//! struct Cleaner {
+//!     tasks: Inject<Tasks>,
+//!     #[inject(default)]
+//!     rounds: Arc<AtomicU64>,
+//! }
+//!
+//! impl Lifecycle for Cleaner {
+//!     async fn on_start(&self) -> Result<(), arcly_http::di::HookError> {
+//!         let rounds = Arc::clone(&self.rounds);
+//!         self.tasks.every("cleaner", Duration::from_secs(60), move |_stop: Stop| {
+//!             let rounds = Arc::clone(&rounds);
+//!             async move {
+//!                 rounds.fetch_add(1, Ordering::Relaxed);
+//!             }
+//!         })?;
+//!         Ok(())
+//!     }
+//! }
+//! # #[module(root, providers(Cleaner))] struct AppModule;
+//! ```
 
 mod entry;
 mod outcome;

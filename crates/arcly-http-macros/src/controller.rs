@@ -2,7 +2,7 @@
 
 mod cache;
 pub(crate) mod expand;
-mod foreign;
+pub(crate) mod foreign;
 pub(crate) mod parse;
 pub(crate) mod validate;
 

@@ -14,7 +14,7 @@ use arcly_http_web::argument::{Argument, BindError, Binder};
 use bytes::Bytes;
 
 use crate::boundary::Served;
-use crate::gateway::ServerEvent;
+use crate::gateway::{Codec, ServerEvent};
 use crate::line::{Cause, Line, Verdict};
 use crate::message::{self, WsMessage};
 use crate::protocol::{self, CloseCode, Deflate};
@@ -249,11 +249,18 @@ impl WsClient {
     }
 
     /// Sends a message as it is; for raw gateways.
-    pub fn send(&self, message: &WsMessage) {
+    ///
+    /// # Errors
+    /// An internal problem at a gateway with envelopes, whose clients expect those.
+    pub fn send(&self, message: &WsMessage) -> Result<(), Problem> {
+        if self.0.served.runtime.codec != Codec::Raw {
+            return Err(Problem::internal("the gateway has envelopes; `emit` sends one"));
+        }
         self.0.send(match message {
             WsMessage::Text(text) => protocol::text(text.as_str()),
             WsMessage::Binary(bytes) => protocol::binary(bytes),
         });
+        Ok(())
     }
 
     /// Puts the socket into a room of its gateway and tenant, once the room's rule lets its

@@ -115,6 +115,38 @@ pub const GATEWAY_NEEDS: &[Dep] = &[Dep {
     line: 0,
 }];
 
+/// Stops the compilation when two events of a gateway have one name.
+///
+/// # Panics
+/// In constant evaluation, which makes it a compile error.
+pub const fn expect_distinct(names: &[&str]) {
+    let mut one = 0;
+    while one < names.len() {
+        let mut other = one + 1;
+        while other < names.len() {
+            assert!(
+                !is_same(names[one].as_bytes(), names[other].as_bytes()),
+                "two types in `emits(..)` have one name: change one `#[server_event(\"..\")]`, or send one type for both"
+            );
+            other += 1;
+        }
+        one += 1;
+    }
+}
+
+const fn is_same(mut one: &[u8], mut other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    while let ([a, rest @ ..], [b, more @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (rest, more);
+    }
+    true
+}
+
 /// An event that a gateway sends, as its document shows it.
 #[must_use]
 pub fn emitted<E: ServerEvent>() -> Emitted {

@@ -38,7 +38,7 @@ pub use cluster::RedisBus;
 pub use cluster::{Bus, BusConnection, BusError, BusFuture};
 pub use gateway::{
     Codec, GATEWAY_NEEDS, Gateway, GatewayRuntime, GatewaySpec, OnDisconnect, SentBy, ServerEvent,
-    describe_handshake, emitted, gateway_endpoint,
+    describe_handshake, emitted, expect_distinct, gateway_endpoint,
 };
 pub use hub::{Hub, Tenanted, To};
 pub use line::Cause;

@@ -82,7 +82,7 @@ pub mod __rt {
     #[cfg(feature = "realtime")]
     pub use arcly_http_realtime::{
         AdmitsTo, Codec, GATEWAY_NEEDS, Gateway, GatewaySpec, OnDisconnect, Room, SentBy,
-        ServerEvent, WsClient, describe_handshake, emitted, gateway_endpoint,
+        ServerEvent, WsClient, describe_handshake, emitted, expect_distinct, gateway_endpoint,
     };
     pub use arcly_http_web::argument::asks::{self, Elsewhere};
     pub use arcly_http_web::cache::{Cache, CachePer};

@@ -22,8 +22,8 @@ impl Echo {
     /// Sends a message back.
     #[message]
     #[public]
-    fn echo(&self, client: &WsClient, message: WsMessage) {
-        client.send(&message);
+    fn echo(&self, client: &WsClient, message: WsMessage) -> Result<(), Problem> {
+        client.send(&message)
     }
 }
 

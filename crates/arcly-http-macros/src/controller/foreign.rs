@@ -5,14 +5,14 @@ use crate::support::Errors;
 
 /// Where an attribute stands.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Block,
     Method,
     Argument,
 }
 
 /// Takes the foreign ones away, each with an error that names the way out.
-pub(super) fn refuse(attrs: &mut Vec<syn::Attribute>, place: Place, errors: &mut Errors) {
+pub(crate) fn refuse(attrs: &mut Vec<syn::Attribute>, place: Place, errors: &mut Errors) {
     attrs.retain(|attr| {
         // A path is another crate's macro, and may mean what it says.
         let Some(word) = attr.path().get_ident().map(ToString::to_string) else { return true };
@@ -56,7 +56,16 @@ fn advice(word: &str, place: Place) -> Option<String> {
         "permitall" | "allowanonymous" | "anonymous" | "skipauth" | "noauth" => rule("public"),
         "auth" | "authenticate" | "loginrequired" | "requireauth" | "protected" | "private"
         | "useauth" => rule("authenticated"),
-        "subscribemessage" | "messagemapping" | "onmessage" | "event" => {
+        "onopen" | "onconnection" | "connect" | "handleconnection" | "afterconnectionestablished" => {
+            "what runs before a socket is open has `#[on_connect]`, in a `#[gateway(\"/..\")]` block".to_owned()
+        }
+        "onclose" | "disconnect" | "handledisconnect" | "afterconnectionclosed" => {
+            "what runs when a socket is gone has `#[on_disconnect]`, in a `#[gateway(\"/..\")]` block".to_owned()
+        }
+        "every" => {
+            "inject `Inject<Tasks>` and call `tasks.every(..)` in `Lifecycle::on_start` of the provider".to_owned()
+        }
+        "subscribes" | "subscribemessage" | "messagemapping" | "onmessage" | "event" => {
             "messages of sockets are taken by `#[subscribe(\"event\")]` inside a `#[gateway(\"/..\")]` block".to_owned()
         }
         "websocketserver" | "connectedsocket" => {

@@ -7,7 +7,7 @@ use syn::{FnArg, ImplItem, ItemImpl, LitStr, Pat, Token, Type};
 
 use super::cache::{self, Cache};
 use super::foreign::{self, Place};
-use crate::module::gated::{comma, list};
+use crate::module::gated::{Given, comma, list};
 use crate::module::stages::{NAMES, Stages};
 use crate::support::{Errors, docs};
 
@@ -63,8 +63,10 @@ impl Parse for Args {
             args.prefix = Some(input.parse()?);
             comma(input)?;
         }
+        let mut given = Given::default();
         while !input.is_empty() {
             let name: syn::Ident = input.parse()?;
+            given.once(&name)?;
             let setting = name.to_string();
             if matches!(setting.as_str(), "public" | "authenticated" | "can") {
                 return Err(syn::Error::new(
@@ -116,8 +118,10 @@ impl Parse for RouteArgs {
             common: Common::default(),
         };
         comma(input)?;
+        let mut given = Given::default();
         while !input.is_empty() {
             let name: syn::Ident = input.parse()?;
+            given.once(&name)?;
             let setting = name.to_string();
             if setting == "operation_id" {
                 args.operation_id = Some(text(input, r#"operation_id = "listUsers""#)?);
@@ -262,8 +266,12 @@ pub(crate) fn stages_below(args: &mut Args, item: &mut ItemImpl, errors: &mut Er
 /// `#[guards(A, B)]` and its like.
 fn take_stages(attr: &syn::Attribute, word: &str, stages: &mut Stages) -> syn::Result<()> {
     let tokens = attr.meta.require_list()?.tokens.clone();
-    let parser = |input: ParseStream<'_>| stages.take(word, input).map(|_| ());
-    syn::parse::Parser::parse2(parser, quote::quote!((#tokens)))
+    // Those of several attributes hold together.
+    let mut own = Stages::default();
+    let parser = |input: ParseStream<'_>| own.take(word, input).map(|_| ());
+    syn::parse::Parser::parse2(parser, quote::quote!((#tokens)))?;
+    stages.append(own);
+    Ok(())
 }
 
 /// Methods that were meant as routes, and how many parameters their paths have.

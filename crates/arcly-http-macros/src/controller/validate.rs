@@ -117,12 +117,36 @@ pub(super) fn no_socket(route: &Route, errors: &mut Errors) {
     }
 }
 
+/// A reply that is text or bytes.
+fn no_json(reply: &syn::Type) -> Option<String> {
+    const OTHERS: [&str; 6] = ["String", "Html", "Bytes", "Response", "Streamed", "EventStream"];
+    match reply {
+        syn::Type::Reference(_) => Some("&str".to_owned()),
+        syn::Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let name = last.ident.to_string();
+            if OTHERS.contains(&name.as_str()) {
+                return Some(name);
+            }
+            let (kind, inner) = first_of(reply)?;
+            if kind == "Result" || kind == "Option" { no_json(inner) } else { None }
+        }
+        _ => None,
+    }
+}
+
 /// An event of a gateway: a route without a path of its own.
 pub(crate) fn event(args: &Args, route: &Route, errors: &mut Errors) {
     check_access(route, errors);
     check_receiver(route, errors);
     check_names(route, errors);
     check_arguments(route, errors);
+    if let Some(kind) = no_json(&route.reply) {
+        errors.at(
+            &route.reply,
+            format!("an answer to a message is JSON: write `Json<..>` instead of `{kind}`, or `()` for none"),
+        );
+    }
     let prefix = args.prefix.as_ref().map(LitStr::value).unwrap_or_default();
     let names = parameters(&prefix).unwrap_or_default();
     for argument in &route.arguments {

@@ -91,6 +91,13 @@ pub(super) fn emit(
     });
     let handshake = handshake(args, gateway, &routes[0], &unordered, taken.disconnect.as_ref());
     let stage_list = stages(&args.base.common.stages);
+    let distinct = args.emits.first().map(|first| {
+        let names = args.emits.iter().map(|event| {
+            let rt = rt_at(event.span());
+            quote_spanned!(event.span()=> <#event as #rt::ServerEvent>::NAME)
+        });
+        quote_spanned!(first.span()=> const _: () = #rt::expect_distinct(&[#(#names),*]);)
+    });
     let asks = of_controller::asks(&routes);
     let unasked_rules = of_controller::unasked_rules(&routes);
     quote! {
@@ -98,6 +105,7 @@ pub(super) fn emit(
         #asks
         #unasked_rules
         #listed
+        #distinct
         const _: () = {
             #(#types)*
             #(#facts)*

@@ -6,8 +6,9 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{ImplItem, ItemImpl, LitStr, Path, Token, Type};
 
+use crate::controller::foreign::{self, Place};
 use crate::controller::parse::{self as of_controller, Route};
-use crate::module::gated::{comma, list};
+use crate::module::gated::{Given, comma, list};
 use crate::support::Errors;
 
 /// `#[gateway("/live", emits(..), codec = raw, tuning = function, ..)]`.
@@ -33,8 +34,10 @@ impl Parse for Args {
         let path: LitStr = input.parse()?;
         path.to_tokens(&mut rest);
         comma(input)?;
+        let mut given = Given::default();
         while !input.is_empty() {
             let name: syn::Ident = input.fork().parse()?;
+            given.once(&name)?;
             match name.to_string().as_str() {
                 "emits" => {
                     let _: syn::Ident = input.parse()?;
@@ -129,6 +132,7 @@ pub(crate) fn take(args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Tak
     let before = errors.count();
     for item in &mut item.items {
         let ImplItem::Fn(function) = item else { continue };
+        foreign::refuse(&mut function.attrs, Place::Method, errors);
         let mut marks = vec![];
         function.attrs.retain_mut(|attr| {
             let word = attr.path().segments.last().map(|last| last.ident.to_string());
@@ -250,8 +254,10 @@ fn subscribe(word: &str, attr: &syn::Attribute) -> syn::Result<Subscribe> {
             LitStr::new("", attr.path().span())
         };
         let mut subscribe = Subscribe { name, is_unordered: false, settings: TokenStream::new() };
+        let mut given = Given::default();
         while !input.is_empty() {
             let word: syn::Ident = input.fork().parse()?;
+            given.once(&word)?;
             let text = word.to_string();
             match text.as_str() {
                 "unordered" => {

@@ -67,3 +67,20 @@ pub(crate) fn comma(input: ParseStream<'_>) -> syn::Result<()> {
     let _: Token![,] = input.parse()?;
     Ok(())
 }
+
+/// The settings that a list has had so far: a second one would take the place of the first,
+/// which may be a guard.
+#[derive(Default)]
+pub(crate) struct Given(Vec<String>);
+
+impl Given {
+    pub(crate) fn once(&mut self, name: &syn::Ident) -> syn::Result<()> {
+        let text = name.to_string();
+        if text != "rate_limit" && self.0.contains(&text) {
+            let fault = format!("`{text}` is given twice; one of them has no effect");
+            return Err(syn::Error::new(name.span(), fault));
+        }
+        self.0.push(text);
+        Ok(())
+    }
+}

@@ -27,6 +27,15 @@ pub(crate) struct Stages {
 impl Stages {
     /// Takes one section, if it is one of these.
     pub(crate) fn take(&mut self, section: &str, input: ParseStream<'_>) -> syn::Result<bool> {
+        if matches!(section, "guards" | "interceptors" | "filters" | "layers")
+            && input.peek(syn::token::Paren)
+            && input
+                .fork()
+                .parse::<proc_macro2::Group>()
+                .is_ok_and(|group| group.stream().is_empty())
+        {
+            return Err(input.error(format!("`{section}()` names nothing; leave it out")));
+        }
         match section {
             "guards" => self.guards = types(input)?,
             "interceptors" => self.interceptors = types(input)?,

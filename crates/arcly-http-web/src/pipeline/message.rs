@@ -18,7 +18,7 @@ use arcly_http_core::scope::{Claims, TraceContext};
 use arcly_http_core::time::{Budget, Clock};
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CONNECTION, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Extensions, HeaderMap, HeaderValue};
@@ -307,19 +307,22 @@ fn handled(response: Response, head: &Head) -> Handled {
     let status = response.status().as_u16();
     let body = response.body().as_full();
     if (200..300).contains(&status) {
+        let media_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         return match body {
             Some(body) if body.is_empty() => Handled::Reply(Bytes::from_static(b"null")),
-            Some(body) => Handled::Reply(body),
-            None => {
-                let problem = Problem::internal("a message cannot be answered with a stream");
-                let response = render::unfiltered(&problem, head);
-                Handled::Refused {
-                    status: response.status().as_u16(),
-                    problem: response.body().as_full().unwrap_or_default(),
-                }
-            }
+            // Anything else in an envelope would break it, or be taken for a part of it.
+            Some(body) if media_type == Some(b"application/json") => Handled::Reply(body),
+            Some(_) => failed("a message is answered with JSON, and with nothing else", head),
+            None => failed("a message cannot be answered with a stream", head),
         };
     }
-    let problem = body.filter(|body| !body.is_empty()).unwrap_or(Bytes::from_static(b"null"));
+    let is_json = |body: &Bytes| serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    let problem = body.filter(is_json).unwrap_or(Bytes::from_static(b"null"));
     Handled::Refused { status, problem }
+}
+
+fn failed(why: &'static str, head: &Head) -> Handled {
+    let response = render::unfiltered(&Problem::internal(why), head);
+    let status = response.status().as_u16();
+    Handled::Refused { status, problem: response.body().as_full().unwrap_or_default() }
 }

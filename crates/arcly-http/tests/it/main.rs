@@ -24,6 +24,7 @@ mod gateway_cluster;
 mod gateway_life;
 mod generated;
 mod graph;
+mod guards;
 mod http_api;
 mod http_client;
 mod listeners;
