@@ -229,7 +229,7 @@ async fn live(row: Row, permit: Permit, upgrade: Upgrade, channel: Channel) {
     }
     // Nobody may send to it any more, nor may it sit down anywhere.
     client.line.shut();
-    leave(&client).await;
+    Box::pin(leave(&client)).await;
     drop(row);
     drop(permit);
 }
@@ -249,7 +249,10 @@ async fn leave(client: &Arc<Client>) {
 /// says goodbye.
 async fn pump(client: &Arc<Client>, upgrade: Upgrade, channel: Channel) {
     let clock = client.served.registry.clock();
-    let (socket, early) = match clock.timeout(UPGRADE_MAX, upgrade.connection()).await {
+    // What runs at the beginning and at the end alone is boxed, so that no socket has room
+    // for it in between.
+    let upgraded = Box::pin(clock.timeout(UPGRADE_MAX, upgrade.connection()));
+    let (socket, early) = match upgraded.await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => {
             tracing::debug!(socket = client.id, %error, "the upgrade failed");
@@ -269,5 +272,5 @@ async fn pump(client: &Arc<Client>, upgrade: Upgrade, channel: Channel) {
     let mut session = Session::new(Arc::clone(client), channel, decoder, early);
     let ended = std::future::poll_fn(|cx| session.poll(cx)).await;
     tracing::debug!(socket = client.id, %ended, "a socket ended");
-    session.goodbye(ended).await;
+    Box::pin(session.goodbye(ended)).await;
 }

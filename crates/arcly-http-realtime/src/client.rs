@@ -17,7 +17,7 @@ use crate::boundary::Served;
 use crate::gateway::{Codec, ServerEvent};
 use crate::line::{Cause, Line, Verdict};
 use crate::message::{self, WsMessage};
-use crate::protocol::{self, CloseCode, Deflate};
+use crate::protocol::{CloseCode, Deflate};
 use crate::registry::{Addressee, Publish, RoomKey, Seat, What, lock};
 use crate::room::Room;
 
@@ -168,7 +168,7 @@ impl Client {
         if self.served.registry.is_busy(self.shard) {
             self.queue(What::Frame(frame));
         } else {
-            self.served.registry.deliver(self, &frame.into());
+            self.served.registry.deliver_own(self, frame);
             self.served.registry.metrics().delivered(1);
         }
     }
@@ -256,10 +256,7 @@ impl WsClient {
         if self.0.served.runtime.codec != Codec::Raw {
             return Err(Problem::internal("the gateway has envelopes; `emit` sends one"));
         }
-        self.0.send(match message {
-            WsMessage::Text(text) => protocol::text(text.as_str()),
-            WsMessage::Binary(bytes) => protocol::binary(bytes),
-        });
+        self.0.send(message.frame());
         Ok(())
     }
 

@@ -73,6 +73,8 @@ pub struct GatewayRuntime {
     pub(crate) path: &'static str,
     pub(crate) codec: Codec,
     pub(crate) events: HashMap<&'static str, Arc<Event>>,
+    /// The one event of a gateway without envelopes.
+    pub(crate) raw: Option<Arc<Event>>,
     pub(crate) unordered: &'static [&'static str],
     pub(crate) emits: &'static [&'static str],
     pub(crate) on_connect: Box<dyn Endpoint>,
@@ -186,6 +188,7 @@ pub fn gateway_endpoint(
         path,
         codec: spec.codec,
         events: binder.events().iter().map(|event| (event.name(), Arc::clone(event))).collect(),
+        raw: binder.events().iter().find(|event| event.name().is_empty()).cloned(),
         unordered: spec.unordered,
         emits: spec.emits,
         on_connect,

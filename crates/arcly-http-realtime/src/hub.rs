@@ -9,9 +9,9 @@ use arcly_http_core::problem::Problem;
 use arcly_http_core::scope::current;
 
 use crate::client::WsClient;
-use crate::gateway::{Gateway, SentBy};
+use crate::gateway::{Codec, Gateway, SentBy};
 use crate::line::{Cause, Verdict};
-use crate::message;
+use crate::message::{self, WsMessage};
 use crate::protocol::CloseCode;
 use crate::registry::{Addressee, ConnectionRegistry, Publish, RoomKey, What};
 use crate::room::Room;
@@ -180,6 +180,20 @@ impl<G: Gateway> To<'_, G> {
     pub fn emit<E: SentBy<G>>(self, event: &E) -> Result<(), Problem> {
         let frame = message::event(E::NAME, event).map_err(Problem::internal)?;
         self.publish(What::Frame(frame))
+    }
+
+    /// Sends a message as it is: for raw gateways, whose messages are no events.
+    ///
+    /// # Errors
+    /// An internal problem, when the gateway is not `codec = raw`, whose clients could make
+    /// nothing of it, or when sockets are behind by 65,536 publishes.
+    pub fn send(self, message: &WsMessage) -> Result<(), Problem> {
+        if G::CODEC != Codec::Raw {
+            return Err(Problem::internal(
+                "the gateway sends events: declare one and `emit` it, or make it `codec = raw`",
+            ));
+        }
+        self.publish(What::Frame(message.frame()))
     }
 
     fn publish(self, what: What) -> Result<(), Problem> {

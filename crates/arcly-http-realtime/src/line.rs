@@ -4,6 +4,7 @@
 //! system call, no task woken, nothing allocated. What the socket does not take is kept,
 //! within bounds, and written by the socket's own task when there is room.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -123,21 +124,20 @@ impl Line {
     }
 
     /// Sends whole frames.
-    pub(crate) fn send(&self, frames: &Bytes, tick: u64) -> Sent {
+    pub(crate) fn send(&self, frames: Cow<'_, Bytes>, tick: u64) -> Sent {
         let mut out = self.out();
         if out.is_closed {
             return Sent::Over;
         }
-        let mut rest = frames.clone();
+        let mut begun = 0;
         if out.queue.is_empty()
             && !out.is_corked
             && let Some(socket) = self.socket.get()
         {
-            match socket.try_write(frames) {
+            match socket.try_write(&frames) {
                 Ok(written) if written == frames.len() => return Sent::Taken,
-                Ok(written) => rest.advance(written),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // The task meets the same error and ends.
+                Ok(written) => begun = written,
+                // There is no room; the task meets any other error again, and ends.
                 Err(_) => {}
             }
             // What was begun has to be ended, whatever the bounds say.
@@ -150,6 +150,8 @@ impl Line {
         if self.is_events {
             out.blocked_at.get_or_insert(tick);
         }
+        let mut rest = frames.into_owned();
+        rest.advance(begun);
         out.bytes += rest.len();
         out.queue.push_back(rest);
         let is_corked = out.is_corked;
@@ -251,6 +253,12 @@ impl Line {
         let mut out = self.out();
         out.is_corked = false;
         let Some(socket) = self.socket.get() else { return Poll::Ready(Ok(())) };
+        // Mostly one frame waits, that of an answer, and there is room.
+        if out.queue.len() == 1
+            && let Ok(written) = socket.try_write(&out.queue[0])
+        {
+            out.advance(written);
+        }
         while !out.queue.is_empty() {
             let written = {
                 let mut slices = [io::IoSlice::new(&[]); SLICES_MAX];

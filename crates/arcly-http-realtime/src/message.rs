@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::protocol::FrameWriter;
+use crate::protocol::{self, FrameWriter};
 
 /// A message as it is, for gateways without events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,13 @@ impl WsMessage {
         match self {
             Self::Text(text) => &text.0,
             Self::Binary(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn frame(&self) -> Bytes {
+        match self {
+            Self::Text(text) => protocol::text_of(&text.0),
+            Self::Binary(bytes) => protocol::binary(bytes),
         }
     }
 }
@@ -70,18 +77,23 @@ impl std::fmt::Debug for WsText {
 /// The argument of `#[message]` handlers of a raw gateway.
 impl Argument for WsMessage {
     type Bound = ();
+    const IMMEDIATE: bool = true;
 
     fn describe(_name: &str, operation: &mut Operation) {
         operation.body_raw("*/*", true);
     }
 
-    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<(), BindError> {
-        Ok(())
+    fn bind(name: &'static str, binder: &Binder<'_>) -> Result<(), BindError> {
+        if binder.is_of_gateway() {
+            return Ok(());
+        }
+        let reason = "a request is no message; take its body as `Bytes` or `Json`".to_owned();
+        Err(BindError::Name { name, reason })
     }
 
     async fn extract(_bound: &(), context: &mut Context) -> Result<Self, Problem> {
         let is_binary = context.is_binary();
-        let bytes = context.read_body().await?;
+        let bytes = context.take_message();
         Ok(if is_binary { Self::Binary(bytes) } else { Self::Text(WsText(bytes)) })
     }
 }

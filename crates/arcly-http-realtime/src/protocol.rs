@@ -22,6 +22,7 @@ mod message;
 pub use close::{CloseCode, CloseFrame, Violation};
 pub use decode::{Decoder, Incoming, Limits};
 pub use deflate::Deflate;
+pub(crate) use encode::text_of;
 pub use encode::{
     FrameWriter, binary, close, ping, pong, put_binary, put_close, put_ping, put_pong, put_text,
     text,

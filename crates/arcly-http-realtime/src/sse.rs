@@ -1,5 +1,6 @@
 //! Server-sent events: the hub for clients that only listen (WHATWG HTML, section 9.2).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -127,7 +128,7 @@ impl<G: Gateway> EventStream<G> {
     pub fn emit<E: SentBy<G>>(&self, id: Option<&str>, event: &E) -> Result<(), Problem> {
         let client = &self.open.client;
         let bytes = message::server_sent(id, E::NAME, event)?;
-        match client.line.send(&bytes, client.served.registry.tick()) {
+        match client.line.send(Cow::Owned(bytes), client.served.registry.tick()) {
             crate::line::Sent::Full => Err(Problem::internal("too much waits for the stream")),
             _ => Ok(()),
         }

@@ -67,7 +67,6 @@ impl Body {
     }
 
     /// The bytes, if all of them are there.
-    #[cfg(feature = "compression")]
     pub(crate) fn take_full(&mut self) -> Option<Bytes> {
         match &mut self.inner {
             Inner::Full(bytes) => bytes.take(),

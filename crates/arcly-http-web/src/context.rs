@@ -287,6 +287,11 @@ impl Context {
         self.body.take().unwrap_or_default()
     }
 
+    /// Takes what a message of a socket carries; nothing, where this is no message.
+    pub fn take_message(&mut self) -> Bytes {
+        self.take_body().take_full().unwrap_or_default()
+    }
+
     /// The socket that this work belongs to, if it does: what a gateway put there while
     /// it opened.
     #[must_use]

@@ -112,11 +112,12 @@ impl Session {
                 channel: Some(channel),
                 inbox: VecDeque::new(),
                 running: None,
-                beside: FuturesUnordered::new(),
+                beside: None,
             },
             client,
             decoder,
-            unread: early.into(),
+            // A copy: it lies in hyper's buffer, all of which would be kept.
+            unread: early.to_vec(),
             pace: Pace::default(),
         }
     }
@@ -204,8 +205,8 @@ impl Session {
                     self.handlers.binary(bytes, cx);
                 }
                 Incoming::Ping(payload) => {
-                    let pong = protocol::pong(payload).into();
-                    self.client.served.registry.deliver(&self.client, &pong);
+                    let pong = protocol::pong(payload);
+                    self.client.served.registry.deliver_own(&self.client, pong);
                 }
                 Incoming::Pong(_) => {}
                 Incoming::Close(frame) => {
@@ -338,7 +339,8 @@ struct Handlers {
     channel: Option<Channel>,
     inbox: VecDeque<Inbound>,
     running: Option<Handling>,
-    beside: FuturesUnordered<Handling>,
+    /// There once something ran unordered.
+    beside: Option<Box<FuturesUnordered<Handling>>>,
 }
 
 impl Handlers {
@@ -370,7 +372,7 @@ impl Handlers {
 
     fn raw(&mut self, bytes: &[u8], is_binary: bool, cx: &mut Context<'_>) {
         let served = &self.client.served;
-        let Some(event) = served.runtime.events.get("") else {
+        let Some(event) = &served.runtime.raw else {
             served.runtime.metrics.unknown.increment();
             return;
         };
@@ -400,6 +402,14 @@ impl Handlers {
     }
 
     fn push(&mut self, inbound: Inbound, cx: &mut Context<'_>) {
+        // What never waits is done on the spot, if it is its turn.
+        if let (Work::Event(event), Some(channel)) = (&inbound.work, &mut self.channel)
+            && self.inbox.is_empty()
+            && event.is_immediate()
+        {
+            let handled = event.handle_at_once(channel, inbound.data);
+            return self.done(inbound.id, &handled);
+        }
         self.inbox.push_back(inbound);
         self.poll(cx);
     }
@@ -422,18 +432,21 @@ impl Handlers {
                 self.channel = Some(channel);
                 self.done(id, &handled);
             }
-            while let Poll::Ready(Some(done)) = Pin::new(&mut self.beside).poll_next(cx) {
+            while let Some(beside) = &mut self.beside
+                && let Poll::Ready(Some(done)) = Pin::new(&mut **beside).poll_next(cx)
+            {
                 self.done(done.id, &done.handled);
             }
             let Some(next) = self.inbox.front() else { break };
             if self.is_unordered(next) {
-                if self.beside.len() >= self.client.served.tuning.concurrency {
+                let beside = self.beside.get_or_insert_default();
+                if beside.len() >= self.client.served.tuning.concurrency {
                     return;
                 }
                 let Some(channel) = &self.channel else { return };
                 let channel = channel.fork();
                 if let Some(inbound) = self.inbox.pop_front() {
-                    self.beside.push(handle(Arc::clone(&self.client), channel, inbound));
+                    beside.push(handle(Arc::clone(&self.client), channel, inbound));
                 }
             } else {
                 let Some(channel) = self.channel.take() else { return };
@@ -449,7 +462,8 @@ impl Handlers {
 
     fn poll_until_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll(cx);
-        let is_done = self.inbox.is_empty() && self.running.is_none() && self.beside.is_empty();
+        let is_alone = self.beside.as_ref().is_none_or(|beside| beside.is_empty());
+        let is_done = self.inbox.is_empty() && self.running.is_none() && is_alone;
         if is_done { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -470,7 +484,7 @@ impl Handlers {
             Handled::Reply(data) => message::answer(id, "data", data),
             Handled::Refused { problem, .. } => message::answer(id, "error", problem),
         };
-        self.client.served.registry.deliver(&self.client, &frame.into());
+        self.client.served.registry.deliver_own(&self.client, frame);
         self.client.served.registry.metrics().delivered(1);
     }
 }

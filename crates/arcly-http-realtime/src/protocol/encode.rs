@@ -19,6 +19,11 @@ pub fn text(payload: &str) -> Bytes {
     frame(Opcode::Text, payload.as_bytes())
 }
 
+/// One text frame of bytes that were found to be UTF-8 before.
+pub(crate) fn text_of(payload: &[u8]) -> Bytes {
+    frame(Opcode::Text, payload)
+}
+
 /// One binary frame.
 #[must_use]
 pub fn binary(payload: &[u8]) -> Bytes {

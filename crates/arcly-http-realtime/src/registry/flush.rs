@@ -1,5 +1,6 @@
 //! From a publish to the sockets of a room.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,7 +9,7 @@ use arcly_http_core::task::Stop;
 use bytes::{Bytes, BytesMut};
 
 use super::{ConnectionRegistry, Frames, RoomKey, lock};
-use crate::client::Client;
+use crate::client::{Client, Way};
 use crate::line::{Sent, Verdict};
 
 /// Frames on their way.
@@ -175,10 +176,19 @@ impl ConnectionRegistry {
 
     /// Sends frames to one socket; one that has no room for them is evicted.
     pub(crate) fn deliver(&self, client: &Client, frames: &Frames) {
-        match client.line.send(frames.form(client.way), self.tick()) {
-            Sent::Taken => {}
-            Sent::Full => client.evict(),
-            Sent::Over => {}
+        let frames = Cow::Borrowed(frames.form(client.way));
+        if client.line.send(frames, self.tick()) == Sent::Full {
+            client.evict();
+        }
+    }
+
+    /// The same with frames that nobody else is sent.
+    pub(crate) fn deliver_own(&self, client: &Client, frames: Bytes) {
+        if client.way != Way::Socket(None) {
+            return self.deliver(client, &frames.into());
+        }
+        if client.line.send(Cow::Owned(frames), self.tick()) == Sent::Full {
+            client.evict();
         }
     }
 

@@ -5,6 +5,7 @@
 //! gateway and event, guards, interceptors, arguments, handler and filters, under a
 //! deadline of its own. Admission, CORS, compression and tower layers are of HTTP alone.
 
+use std::any::Any;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use arcly_http_core::di::RouteFact;
 use arcly_http_core::observe::Counter;
 use arcly_http_core::problem::{Problem, kinds};
 use arcly_http_core::scope::current::Identity;
-use arcly_http_core::scope::spans::{SpanKind, Tracing};
+use arcly_http_core::scope::spans::{OpenSpan, SpanKind, Tracing};
 use arcly_http_core::scope::{Claims, TraceContext};
 use arcly_http_core::time::{Budget, Clock};
 use bytes::Bytes;
@@ -26,7 +27,7 @@ use http::{Extensions, HeaderMap, HeaderValue};
 use super::{Core, FILTER_TIME_MAX, Scene, identify, in_time, is_protected, render};
 use crate::limit::Rates;
 use crate::stage::AnyGuard;
-use crate::{Body, Context, Head, Response};
+use crate::{Body, Called, Context, Head, Response};
 
 /// What all events of an application share.
 pub(crate) struct Shared {
@@ -228,40 +229,71 @@ impl Event {
     pub async fn handle(&self, channel: &mut Channel, data: Data) -> Handled {
         let (mut scene, budget) = channel.begin(self, data);
         let context = &mut *channel.context;
-        let recorder = scene.identity.as_ref().and_then(|own| own.recorder.clone());
-        let traced = recorder.map(|recorder| {
-            let mut span = recorder.begin_own(&context.head.trace, SpanKind::Server);
-            span.name(format!("SUBSCRIBE {}", self.fact.path));
-            span
-        });
+        let traced = self.traced(&scene, context);
         let outcome = {
             let work = pin!(self.answer(context));
             in_time(&mut scene, budget.as_ref(), work).await
         };
         let response = match outcome {
             Some(Ok(response)) => response,
-            Some(Err(panic)) => {
-                let message = render::panic_message(&*panic);
-                scene.enter(|| tracing::error!(panic = message, "a handler panicked"));
-                render::problem(&Problem::of(&kinds::INTERNAL), &context.head.request_id)
-            }
+            Some(Err(panic)) => panicked(&mut scene, context, &*panic),
             None => {
                 self.shared.deadlines_exceeded.increment();
                 scene.enter(|| tracing::warn!("a message was given up: its time was over"));
                 self.shape(&mut scene, &context.head, timed_out()).await
             }
         };
-        context.body = None;
-        let handled = handled(response, &context.head);
-        if let Some(mut span) = traced
-            && let Handled::Refused { status, .. } = handled
-        {
-            span.note("http.response.status_code", status);
-            if status >= 500 {
-                span.fail("");
-            }
-        }
-        handled
+        finish(context, response, traced)
+    }
+
+    /// Whether nothing around the handler waits, nor does the handler: then
+    /// [`Event::handle_at_once`] handles its messages, too, and has nothing to box.
+    #[must_use]
+    pub fn is_immediate(&self) -> bool {
+        self.rates.is_none()
+            && self.guards.is_empty()
+            && self.core.interceptors.is_empty()
+            && self.core.filters.is_empty()
+            && self.core.endpoint.is_immediate()
+    }
+
+    /// Runs one message of an event that [`is_immediate`](Event::is_immediate), as
+    /// [`Event::handle`] does.
+    pub fn handle_at_once(&self, channel: &mut Channel, data: Data) -> Handled {
+        let (mut scene, budget) = channel.begin(self, data);
+        let context = &mut *channel.context;
+        let traced = self.traced(&scene, context);
+        // Through a slot: a result would be moved out of each closure.
+        let mut response = None;
+        let work = || response = Some(self.answer_at_once(context));
+        let panic = scene.caught(budget.as_ref(), work).err();
+        let response = match (response, panic) {
+            (Some(response), _) => response,
+            (None, Some(panic)) => panicked(&mut scene, context, &*panic),
+            (None, None) => render::unfiltered(&Problem::internal("no answer"), &context.head),
+        };
+        finish(context, response, traced)
+    }
+
+    fn answer_at_once(&self, context: &mut Context) -> Response {
+        let is_let_in = if is_protected(&self.fact.access) {
+            identify::decide(&self.fact.access, &context.head)
+        } else {
+            Ok(())
+        };
+        let result = is_let_in.and_then(|()| match self.core.endpoint.call(context) {
+            Called::Ready(Some(result)) => result,
+            _ => Err(Problem::internal("a handler that is declared immediate waits")),
+        });
+        result.unwrap_or_else(|problem| render::unfiltered(&problem, &context.head))
+    }
+
+    /// The span of a message, where it is recorded.
+    fn traced(&self, scene: &Scene, context: &Context) -> Option<OpenSpan> {
+        let recorder = scene.identity.as_ref()?.recorder.clone()?;
+        let mut span = recorder.begin_own(&context.head.trace, SpanKind::Server);
+        span.name(format!("SUBSCRIBE {}", self.fact.path));
+        Some(span)
     }
 
     /// Gives a problem to the filters, which may take a second.
@@ -296,6 +328,26 @@ impl Event {
         }
         self.core.run(context).await
     }
+}
+
+fn panicked(scene: &mut Scene, context: &Context, panic: &(dyn Any + Send)) -> Response {
+    let message = render::panic_message(panic);
+    scene.enter(|| tracing::error!(panic = message, "a handler panicked"));
+    render::problem(&Problem::of(&kinds::INTERNAL), &context.head.request_id)
+}
+
+fn finish(context: &mut Context, response: Response, traced: Option<OpenSpan>) -> Handled {
+    context.body = None;
+    let handled = handled(response, &context.head);
+    if let Some(mut span) = traced
+        && let Handled::Refused { status, .. } = handled
+    {
+        span.note("http.response.status_code", status);
+        if status >= 500 {
+            span.fail("");
+        }
+    }
+    handled
 }
 
 fn timed_out() -> Problem {

@@ -22,6 +22,8 @@ mod gateway;
 mod gateway_cluster;
 #[cfg(feature = "realtime")]
 mod gateway_life;
+#[cfg(feature = "realtime")]
+mod gateway_raw;
 mod generated;
 mod graph;
 mod guards;
