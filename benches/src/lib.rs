@@ -2,6 +2,7 @@
 
 pub mod load;
 pub mod measure;
+pub mod sockets;
 
 use arcly_http::Input;
 use garde::Validate;

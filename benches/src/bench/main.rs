@@ -8,6 +8,7 @@ mod idle;
 mod machine;
 mod overload;
 mod server;
+mod sockets;
 mod start;
 mod throughput;
 
@@ -46,6 +47,8 @@ enum Part {
     Idle,
     /// Five times as many requests as can be answered.
     Overload,
+    /// WebSockets: echo, broadcast, idle sockets.
+    Ws,
     /// Crates in the tree.
     Crates,
 }
@@ -110,6 +113,7 @@ fn run(args: &Args) -> io::Result<()> {
             Part::Providers => start::providers(extent)?,
             Part::Idle => idle::measure(extent)?,
             Part::Overload => overload::measure(extent)?,
+            Part::Ws => sockets::measure(extent)?,
             Part::Crates => machine::crates()?,
         })?;
     }

@@ -5,7 +5,9 @@
 use std::io;
 use std::process::ExitCode;
 
-use arcly_benches::measure::{ASKED, Asked, Tool, per_request};
+use arcly_benches::measure::{
+    ASKED, Asked, Spoken, Tool, per_idle_socket, per_message, per_request,
+};
 use clap::Parser;
 
 #[derive(Parser)]
@@ -13,6 +15,9 @@ struct Args {
     /// Fails when a bound is passed.
     #[arg(long)]
     check: bool,
+    /// Counts messages of WebSockets only.
+    #[arg(long)]
+    sockets: bool,
 }
 
 /// A bound: `server` may cost at most `ratio` of what bare axum costs, in
@@ -34,6 +39,35 @@ const BOUNDS: [Bound; 4] = [
 /// graph is looked at while a request runs.
 const INJECTION_MAX: f64 = 400.0;
 
+/// A message of a WebSocket may cost at most so many instructions and allocations: one that
+/// is sent back, or one that arrives at one of 100 sockets of a broadcast, its share of the
+/// publish included.
+struct SocketBound {
+    name: &'static str,
+    spoken: Spoken,
+    instructions: f64,
+    allocations: f64,
+}
+
+const SOCKET_BOUNDS: [SocketBound; 3] = [
+    SocketBound { name: "echo", spoken: Spoken::Echo, instructions: 4_650.0, allocations: 2.1 },
+    SocketBound {
+        name: "broadcast, one at a time",
+        spoken: Spoken::Broadcast(1),
+        instructions: 315.0,
+        allocations: 0.05,
+    },
+    SocketBound {
+        name: "broadcast, 16 at once",
+        spoken: Spoken::Broadcast(16),
+        instructions: 55.0,
+        allocations: 0.05,
+    },
+];
+
+/// Bytes on the heap of a WebSocket that is open and says nothing.
+const IDLE_SOCKET_MAX: f64 = 2_500.0;
+
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(0) => ExitCode::SUCCESS,
@@ -50,6 +84,10 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> io::Result<usize> {
     let mut passed = 0;
+    if args.sockets {
+        passed += sockets()?;
+        return Ok(if args.check { passed } else { 0 });
+    }
     println!(
         "| request | hyper | axum | arcly | arcly/axum | bound | allocations axum | arcly | bound |"
     );
@@ -79,5 +117,25 @@ fn run(args: &Args) -> io::Result<usize> {
         "\nAn injected argument: {more:+.0} instructions (bound {INJECTION_MAX}), {heap:+.1} allocations (bound 0)."
     );
     passed += usize::from(more > INJECTION_MAX) + usize::from(heap > 0.1);
+    passed += sockets()?;
     Ok(if args.check { passed } else { 0 })
+}
+
+fn sockets() -> io::Result<usize> {
+    let mut passed = 0;
+    println!("\n| message of a WebSocket | instructions | bound | allocations | bound |");
+    println!("|---|---:|---:|---:|---:|");
+    for SocketBound { name, spoken, instructions, allocations } in SOCKET_BOUNDS {
+        let own = per_message("server-ws", &[], Tool::Callgrind, spoken)?;
+        let heap = per_message("server-ws", &[], Tool::Dhat, spoken)?;
+        println!("| {name} | {own:.0} | {instructions:.0} | {heap:.2} | {allocations:.2} |");
+        passed += usize::from(own > instructions) + usize::from(heap > allocations);
+    }
+    let (bytes, blocks) = per_idle_socket("server-ws")?;
+    println!(
+        "\nAn idle WebSocket: {bytes:.0} bytes on the heap (bound {IDLE_SOCKET_MAX:.0}) in \
+         {blocks:.1} blocks."
+    );
+    passed += usize::from(bytes > IDLE_SOCKET_MAX);
+    Ok(passed)
 }
