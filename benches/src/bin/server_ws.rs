@@ -18,8 +18,8 @@ impl Echo {
 
     #[message]
     #[public]
-    fn echo(&self, client: &WsClient, message: WsMessage) {
-        client.send(&message);
+    fn echo(&self, client: &WsClient, message: WsMessage) -> Result<(), Problem> {
+        client.send(&message)
     }
 }
 
