@@ -15,6 +15,23 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// Handshakes whose answers are awaited at the same time, below the backlog of listeners.
 const HANDSHAKES: usize = 64;
 
+/// Sends one message over a socket of its own, and fails unless just that comes back.
+pub fn check(addr: SocketAddr, path: &str) -> io::Result<()> {
+    let mut stream = std::net::TcpStream::connect(addr)?;
+    stream.write_all(handshake(addr, path).as_bytes())?;
+    accepted(&mut stream)?;
+    stream.write_all(&frame(128))?;
+    let mut expected = vec![0x81, 126, 0, 128];
+    expected.extend(content(128));
+    let mut came = vec![0; expected.len()];
+    stream.read_exact(&mut came)?;
+    if came == expected {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("this came back: {}", came.escape_ascii())))
+    }
+}
+
 /// How long a run goes on.
 #[derive(Debug, Clone, Copy)]
 pub enum Until {
@@ -255,8 +272,12 @@ fn frame(payload: usize) -> Vec<u8> {
         }
     }
     bytes.extend(MASK);
-    bytes.extend((0..payload).map(|at| b"abcdefgh"[at % 8] ^ MASK[at % 4]));
+    bytes.extend(content(payload).zip(MASK.into_iter().cycle()).map(|(byte, mask)| byte ^ mask));
     bytes
+}
+
+fn content(payload: usize) -> impl Iterator<Item = u8> {
+    b"abcdefgh".iter().copied().cycle().take(payload)
 }
 
 fn handshake(addr: SocketAddr, path: &str) -> String {

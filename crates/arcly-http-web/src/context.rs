@@ -334,6 +334,14 @@ impl Context {
     pub async fn read_body(&mut self) -> Result<Bytes, Problem> {
         let limit = usize::try_from(self.body_limit).unwrap_or(usize::MAX);
         let mut body = self.take_body();
+        if let Some(bytes) = body.take_full() {
+            // A message of a socket, mostly.
+            if bytes.len() > limit {
+                return Err(too_large(self.body_limit));
+            }
+            self.take_place(false)?;
+            return Ok(bytes);
+        }
         match Limited::new(&mut body, limit).collect().await {
             Ok(collected) => {
                 self.take_place(body.has_waited())?;
