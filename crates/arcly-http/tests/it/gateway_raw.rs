@@ -21,7 +21,7 @@ impl Relay {
     fn relay(&self, client: &WsClient, message: WsMessage) -> Result<(), Problem> {
         match message.as_bytes() {
             b"panic" => panic!("a handler"),
-            b"alone" => client.send(&message),
+            b"alone" => client.send(&message)?,
             _ => self.hub.all::<Relay>().send(&message)?,
         }
         Ok(())
