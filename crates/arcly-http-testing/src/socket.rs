@@ -147,13 +147,14 @@ impl TestSocket {
         tokio::time::timeout(WAIT_MAX, waiting).await.expect("the server ends the socket")
     }
 
-    /// Says goodbye, and waits for the server to do so.
+    /// Says goodbye, and waits for the server to do so; gives its code and reason as
+    /// [`TestSocket::closed`] does. What it says before is left out.
     ///
     /// # Panics
     /// When it does not.
-    pub async fn close(mut self) {
+    pub async fn close(mut self) -> (u16, String) {
         let _ = self.stream.close(None).await;
-        self.closed().await;
+        self.closed().await
     }
 
     async fn next(&mut self) -> Message {

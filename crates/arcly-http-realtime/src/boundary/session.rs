@@ -230,15 +230,16 @@ impl Session {
                 Some(Cause::Violation)
             }
         };
-        let is_closed = client.served.registry.clock().timeout(tuning.close_timeout, async {
-            if let Ended::Client(code) = ended {
-                // What it sent before is done first, so that it may say goodbye at once.
-                poll_fn(|cx| self.handlers.poll_until_done(cx)).await;
-                line.answer_close(code);
-            }
-            self.shut_down(cause.is_none()).await
-        });
-        let is_closed = is_closed.await.unwrap_or(false);
+        let clock = client.served.registry.clock();
+        if let Ended::Client(code) = ended {
+            // What it sent before is done first, so that it may say goodbye at once; what
+            // takes longer than that is dropped.
+            let done = poll_fn(|cx| self.handlers.poll_until_done(cx));
+            let _ = clock.timeout(tuning.close_timeout, done).await;
+            line.answer_close(code);
+        }
+        let closing = clock.timeout(tuning.close_timeout, self.shut_down(cause.is_none()));
+        let is_closed = closing.await.unwrap_or(false);
         if let Some(cause) = line.verdict().map(|verdict| verdict.cause).or(cause) {
             client.served.registry.metrics().ended(cause);
         }

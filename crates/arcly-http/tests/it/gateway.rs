@@ -118,6 +118,13 @@ impl Live {
         std::future::pending::<()>().await;
     }
 
+    /// Takes longer than anybody waits.
+    #[subscribe("long")]
+    #[public]
+    async fn long(&self) {
+        std::future::pending::<()>().await;
+    }
+
     /// Waits, while others go on.
     #[subscribe("aside", unordered)]
     #[public]
@@ -367,6 +374,21 @@ async fn a_slow_handler_holds_up_only_what_has_to_wait_for_it() {
     assert!(socket.message().await.as_str().unwrap().contains("\"status\":504"));
     assert_eq!(socket.message().await, r#"{"id":"b","data":{"value":1}}"#);
     socket.close().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_goodbye_waits_for_what_was_sent_before_but_not_for_long() {
+    let app = app().await;
+    let mut socket = app.get("/live/a").open_socket().await.unwrap();
+    socket.send("aside", json!(null)).await;
+    assert_eq!(socket.close().await.0, 1005);
+    let mut socket = app.get("/live/a").open_socket().await.unwrap();
+    socket.send("long", json!(null)).await;
+    let begun = std::time::Instant::now();
+    assert_eq!(socket.close().await.0, 1005);
+    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+    expect_empty(&app).await;
     app.finish().await;
 }
 
