@@ -45,8 +45,8 @@ fn unknown(steps: &[Step], what: &str) -> Violation {
 }
 
 /// Decodes JSON. The happy path is one pass; a second pass, to learn where the
-/// fault is, is made only for input that is refused, and to find unknown fields
-/// in types that have a [`Shape`].
+/// fault is, is made only for input that is refused, and to find what serde would take
+/// without a word ([`Shape`]): in types that hide fields, and in input with arrays.
 ///
 /// # Errors
 /// 400 for text that is not JSON; 422 for unknown fields (all of them), missing
@@ -65,10 +65,15 @@ pub fn decode_json<T: DeserializeOwned>(bytes: &[u8], shape: Option<&Shape>) -> 
         .and_then(|value| deserializer.end().map(|()| value));
     match result {
         Ok(value) => {
-            if let Some(shape) = shape {
+            // Where there is no bracket, there is no array.
+            let asks = |shape: &&Shape| shape.hides_fields || bytes.contains(&b'[');
+            if let Some(shape) = shape.filter(asks) {
                 let sent =
                     serde_json::from_slice(bytes).map_err(|error| not_json(bytes, &error))?;
-                found.extend(shape.unknown(&sent));
+                if shape.hides_fields {
+                    found.extend(shape.unknown(&sent));
+                }
+                found.extend(shape.arrays(&sent));
                 found.sort_by(|a, b| a.pointer.cmp(&b.pointer));
                 found.dedup();
             }

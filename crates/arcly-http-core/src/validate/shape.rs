@@ -1,9 +1,13 @@
-//! Unknown fields where serde hides them.
+//! What serde would take without a word: unknown fields where it hides them, and arrays
+//! where the document says objects.
 //!
 //! Of a flattened struct, and of an enum that is told apart by a tag or by its
 //! fields, serde buffers the input, and fields that nobody asks for are lost
 //! without a word. For types that contain such parts, what was sent is held
 //! against the schema that the document shows.
+//!
+//! It also reads the fields of a struct out of an array, in their order. No client was told
+//! so, and whoever looks at the body before us sees no fields in it.
 
 use std::collections::BTreeSet;
 
@@ -19,20 +23,84 @@ use crate::contract::input_schema;
 pub struct Shape {
     root: Value,
     definitions: Map<String, Value>,
+    /// Whether serde does not see every unknown field by itself.
+    pub(super) hides_fields: bool,
 }
 
 /// How deep schemas are compared with a value to find the variant that is meant.
 const DEPTH_MAX: usize = 8;
 
 impl Shape {
-    /// The shape of `T`; `None` when serde itself sees every unknown field.
-    /// To be called at launch, not for each request.
+    /// The shape of `T`; `None` when serde itself sees every unknown field, which is enough
+    /// for what cannot have arrays. To be called at launch, not for each request.
     #[must_use]
     pub fn of<T: JsonSchema>() -> Option<Self> {
+        Some(Self::whole::<T>()).filter(|shape| shape.hides_fields)
+    }
+
+    /// The shape of `T`, for JSON.
+    #[must_use]
+    pub fn whole<T: JsonSchema>() -> Self {
         let (root, definitions) = input_schema::<T>();
-        let shape = Self { root, definitions };
-        let is_needed = hides_fields(&shape.root) || shape.definitions.values().any(hides_fields);
-        is_needed.then_some(shape)
+        let hides_fields = hides_fields(&root) || definitions.values().any(hides_fields);
+        Self { root, definitions, hides_fields }
+    }
+
+    /// Every array where the shape has an object.
+    pub(super) fn arrays(&self, value: &Value) -> Vec<Violation> {
+        let mut found = vec![];
+        self.find_arrays(value, &self.root, &mut vec![], &mut found);
+        found.truncate(UNKNOWN_MAX);
+        found
+    }
+
+    fn find_arrays(
+        &self,
+        value: &Value,
+        schema: &Value,
+        steps: &mut Vec<Step>,
+        found: &mut Vec<Violation>,
+    ) {
+        if let Some(target) = self.target(schema) {
+            self.find_arrays(value, target, steps, found);
+        }
+        for part in list(schema, "allOf") {
+            self.find_arrays(value, part, steps, found);
+        }
+        for key in ["oneOf", "anyOf"] {
+            let options = || list(schema, key).filter(|option| option["type"] != "null");
+            // The variant that is meant; else the one of its name, or the only one.
+            let meant = options().find(|option| self.fits(value, option, 0));
+            let named = || options().find(|option| value.is_object() && is_named(value, option));
+            let only = || options().next().filter(|_| options().count() == 1);
+            if let Some(option) = meant.or_else(named).or_else(only) {
+                self.find_arrays(value, option, steps, found);
+            }
+        }
+        match value {
+            Value::Array(_) if says(schema, "object") && !says(schema, "array") => {
+                found.push(violation(steps, "type", "this is an object, not an array"));
+            }
+            Value::Array(values) => {
+                for (index, child) in values.iter().enumerate() {
+                    let by_place = schema["prefixItems"].get(index);
+                    let Some(schema) = by_place.or_else(|| schema.get("items")) else { continue };
+                    steps.push(Step::Index(index));
+                    self.find_arrays(child, schema, steps, found);
+                    steps.pop();
+                }
+            }
+            Value::Object(fields) => {
+                let others = schema.get("additionalProperties");
+                for (name, child) in fields {
+                    let Some(schema) = schema["properties"].get(name).or(others) else { continue };
+                    steps.push(Step::Key(name.clone()));
+                    self.find_arrays(child, schema, steps, found);
+                    steps.pop();
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Every field that the shape does not know.
@@ -213,6 +281,12 @@ impl Shape {
     }
 }
 
+/// Whether an object has the fields by which a variant is told apart.
+fn is_named(value: &Value, option: &Value) -> bool {
+    let mut required = list(option, "required").filter_map(Value::as_str).peekable();
+    required.peek().is_some() && required.all(|name| value.get(name).is_some())
+}
+
 fn list<'v>(schema: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> {
     schema.get(key).and_then(Value::as_array).into_iter().flatten()
 }
@@ -259,7 +333,7 @@ fn scalar(text: &str, schema: Option<&Value>) -> Value {
 #[must_use]
 pub fn expected<T: JsonSchema>() -> String {
     let (root, definitions) = input_schema::<T>();
-    let shape = Shape { root, definitions };
+    let shape = Shape { root, definitions, hides_fields: false };
     let schema = shape.plain(&shape.root);
     let number = |key: &str| schema.get(key).map(ToString::to_string);
     if let Some(options) = schema["enum"].as_array() {

@@ -338,3 +338,55 @@ fn many_keys_are_read_in_one_pass() {
     // Comparing each key with each takes minutes.
     assert!(begun.elapsed() < std::time::Duration::from_secs(10));
 }
+
+#[test]
+fn an_array_is_no_object() {
+    #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+    struct Pair {
+        #[expect(dead_code, reason = "only its form matters")]
+        one: u8,
+        #[expect(dead_code, reason = "only its form matters")]
+        other: Vec<Inner>,
+        #[expect(dead_code, reason = "only its form matters")]
+        maybe: Option<Inner>,
+        #[expect(dead_code, reason = "only its form matters")]
+        #[serde(default)]
+        either: Either,
+        #[expect(dead_code, reason = "only its form matters")]
+        #[serde(default)]
+        places: (u8, Vec<u8>),
+    }
+    #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+    struct Inner {
+        #[expect(dead_code, reason = "only its form matters")]
+        value: u8,
+    }
+    #[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
+    enum Either {
+        #[default]
+        Nothing,
+        Struct(#[expect(dead_code, reason = "only its form matters")] Inner),
+        List(#[expect(dead_code, reason = "only its form matters")] Vec<u8>),
+    }
+    let shape = super::Shape::whole::<Pair>();
+    let read = |text: &str| super::decode_json::<Pair>(text.as_bytes(), Some(&shape));
+    for text in [
+        r#"{"one": 1, "other": [{"value": 1}]}"#,
+        r#"{"one": 1, "other": [], "maybe": {"value": 1}, "either": {"List": [1]}}"#,
+        r#"{"one": 1, "other": [], "either": {"Struct": {"value": 1}}, "places": [1, [2]]}"#,
+        r#"{"one": 1, "other": [], "either": "Nothing"}"#,
+    ] {
+        read(text).unwrap();
+    }
+    for (text, pointer) in [
+        ("[1, [], null]", ""),
+        (r#"{"one": 1, "other": [[1]]}"#, "/other/0"),
+        (r#"{"one": 1, "other": [], "maybe": [1]}"#, "/maybe"),
+        (r#"{"one": 1, "other": [], "either": {"Struct": [1]}}"#, "/either/Struct"),
+    ] {
+        let problem = read(text).unwrap_err();
+        assert_eq!(problem.status(), 422, "{text}");
+        let violations = &problem.members()["violations"];
+        assert_eq!(violations[0]["pointer"], pointer, "{violations}");
+    }
+}

@@ -5,10 +5,25 @@ use crate::controller::validate as of_controller;
 use crate::support::Errors;
 
 pub(super) fn gateway(args: &Args, item: &syn::ItemImpl, taken: &Taken, errors: &mut Errors) {
-    of_controller::controller(&args.base, item, errors);
+    let path = args.base.prefix.as_ref();
+    match path.filter(|path| !path.value().starts_with('/') || path.value().ends_with('/')) {
+        Some(path) => errors
+            .at(path, "the path of a gateway begins with `/` and does not end with it: `/live`"),
+        None => of_controller::controller(&args.base, item, errors),
+    }
     match &taken.connect {
         Some(connect) => {
-            of_controller::route(&args.base, connect, errors);
+            let body = connect.arguments.iter().find(|argument| {
+                let kind = of_controller::kind_of(&argument.ty);
+                matches!(kind.as_deref(), Some("Json" | "Form" | "Multipart" | "RawBody"))
+            });
+            match body {
+                Some(argument) => errors.at(
+                    &argument.ty,
+                    "a handshake has no body: take `Query<..>` or `Header<..>`, or have the client send it as an event",
+                ),
+                None => of_controller::route(&args.base, connect, errors),
+            }
             for argument in &connect.arguments {
                 if matches!(of_controller::kind_of(&argument.ty).as_deref(), Some("WsMessage")) {
                     errors.at(&argument.ty, "no message is there yet; `#[message]` handlers take it");

@@ -44,20 +44,20 @@ const BODY_KINDS: [&arcly_http_core::problem::ProblemKind; 5] = [
 ];
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Argument for Json<T> {
-    type Bound = Option<Shape>;
+    type Bound = Shape;
 
     fn describe(_name: &str, operation: &mut Operation) {
         operation.body::<T>("application/json", true);
         operation.problems(&BODY_KINDS);
     }
 
-    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<Option<Shape>, BindError> {
-        Ok(Shape::of::<T>())
+    fn bind(_name: &'static str, _binder: &Binder<'_>) -> Result<Shape, BindError> {
+        Ok(Shape::whole::<T>())
     }
 
-    async fn extract(shape: &Option<Shape>, context: &mut Context) -> Result<Self, Problem> {
+    async fn extract(shape: &Shape, context: &mut Context) -> Result<Self, Problem> {
         let bytes = context.read_body().await?;
-        decode_json(&bytes, shape.as_ref()).map(Self)
+        decode_json(&bytes, Some(shape)).map(Self)
     }
 }
 

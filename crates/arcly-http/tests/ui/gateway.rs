@@ -38,6 +38,20 @@ impl Faulty {
 }
 
 #[derive(Injectable)]
+struct Slashless;
+
+#[gateway("slashless")]
+impl Slashless {
+    #[on_connect]
+    #[public]
+    fn connect(&self, first: Json<String>) {}
+
+    #[subscribe("here")]
+    #[public]
+    fn here(&self) {}
+}
+
+#[derive(Injectable)]
 struct Events;
 
 #[gateway("/events")]
@@ -131,7 +145,7 @@ impl Strays {
 #[module(
     root,
     imports(RealtimeModule),
-    gateways(Nobody, Silent, Faulty, Events, Raw),
+    gateways(Nobody, Silent, Faulty, Slashless, Events, Raw),
     controllers(Strays)
 )]
 struct AppModule;
