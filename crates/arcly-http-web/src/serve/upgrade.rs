@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
+use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -76,7 +77,7 @@ macro_rules! read {
             let read = Cell::new(None);
             let asked = $buffer.len();
             let tried = $stream.try_io(Interest::READABLE, || {
-                let count = rustix::io::read($stream, &mut *$buffer)?;
+                let (count, _) = rustix::net::recv($stream, &mut *$buffer, RecvFlags::empty())?;
                 read.set(Some(count));
                 if count > 0 && count < asked {
                     return Err(io::ErrorKind::WouldBlock.into());
