@@ -41,7 +41,7 @@ const INJECTION_MAX: f64 = 400.0;
 
 /// A message of a WebSocket may cost at most so many instructions and allocations: one that
 /// is sent back, or one that arrives at one of 100 sockets of a broadcast, its share of the
-/// publish included.
+/// publish included. What runs beside it by the clock is in it, so there is some room.
 struct SocketBound {
     name: &'static str,
     spoken: Spoken,
@@ -55,18 +55,18 @@ const SOCKET_BOUNDS: [SocketBound; 3] = [
         name: "broadcast, one at a time",
         spoken: Spoken::Broadcast(1),
         instructions: 315.0,
-        allocations: 0.05,
+        allocations: 0.2,
     },
     SocketBound {
         name: "broadcast, 16 at once",
         spoken: Spoken::Broadcast(16),
-        instructions: 55.0,
-        allocations: 0.05,
+        instructions: 58.0,
+        allocations: 0.1,
     },
 ];
 
 /// Bytes on the heap of a WebSocket that is open and says nothing.
-const IDLE_SOCKET_MAX: f64 = 2_640.0;
+const IDLE_SOCKET_MAX: f64 = 2_900.0;
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
