@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::di::{ActionMeta, Dep, DepKind, DepSpec, Key, Needer, Needs, Token};
+use crate::problem::{Problem, kinds};
 use crate::scope::Claims;
 
 /// The access rule of one operation. There is no default: an operation without
@@ -29,6 +30,24 @@ impl Access {
             Self::Authenticated => "authenticated".to_owned(),
             Self::Can(action) => format!("can {}", action.name),
         }
+    }
+
+    /// Decides over a caller; `None` is an anonymous one.
+    ///
+    /// # Errors
+    /// 401 for an anonymous caller where one has to be known, 403 for one that may not.
+    pub fn decide(&self, claims: Option<&Claims>) -> Result<(), Problem> {
+        let refusal = match (self, claims) {
+            (Self::Public, _) | (Self::Authenticated, Some(_)) => return Ok(()),
+            (Self::Can(action), Some(claims)) => {
+                if action.permits(|role| claims.has_role(role), |scope| claims.has_scope(scope)) {
+                    return Ok(());
+                }
+                &kinds::FORBIDDEN
+            }
+            (Self::Authenticated | Self::Can(_), None) => &kinds::UNAUTHENTICATED,
+        };
+        Err(Problem::of(refusal))
     }
 }
 

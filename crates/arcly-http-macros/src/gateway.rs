@@ -18,7 +18,7 @@ pub(crate) fn expand(
     errors: &mut Errors,
 ) -> TokenStream {
     of_controller::stages_below(&mut args.base, &mut item, errors);
-    let taken = parse::take(&args, &mut item, errors);
+    let taken = parse::take(&mut item, errors);
     validate::gateway(&args, &item, &taken, errors);
     expand::emit(&args, &item, taken, errors)
 }

@@ -141,3 +141,9 @@ pub(crate) fn docs(attrs: &[syn::Attribute]) -> (String, String) {
     let description = lines[split..].join("\n").trim().to_owned();
     (summary, description)
 }
+
+/// Whether clients may know an event by this name; it needs no escapes in JSON.
+pub(crate) fn is_event_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+}

@@ -267,7 +267,7 @@ impl WsClient {
     /// 401 or 403, when the rule says no; 422, when it is in 256 rooms already.
     pub fn join<R: Room>(&self, room: &R) -> Result<bool, Problem> {
         self.expect_gateway(&R::Gateway::PROVIDER.key)?;
-        crate::room::decide(R::ACCESS, self.claims().as_deref())?;
+        R::ACCESS.decide(self.claims().as_deref())?;
         room.admits(self)?;
         self.0.sit(&self.key_of(room), ROOMS_MAX)
     }

@@ -77,7 +77,8 @@ impl BusError {
 
 /// Most publishes that wait for the bus; the oldest go first, and other nodes notice.
 const WAITING_MAX: usize = 4_096;
-/// Most nodes that are followed; names of more are forgotten, the quietest first.
+/// Most nodes that are followed. One more, and all are forgotten: what was missed of them just
+/// then is not noticed.
 const NODES_MAX: usize = 1_024;
 /// How often a node says that it is there, so that what was missed last is noticed.
 const HELLO: Duration = Duration::from_secs(5);

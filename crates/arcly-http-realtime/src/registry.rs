@@ -15,8 +15,8 @@ mod sweep;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use arcly_http_core::di::{HookError, Key, Lifecycle, Token};
@@ -61,11 +61,11 @@ struct Inner {
     /// The tasks of sockets: they end by themselves once told, so that `on_disconnect`
     /// runs.
     sockets: TaskTracker,
-    changed: Notify,
     tasks: Tasks,
     clock: Arc<dyn Clock>,
     metrics: SocketMetrics,
-    limits: OnceLock<Duration>,
+    /// Whether its tasks run.
+    has_begun: AtomicBool,
     node: Node,
     bus: Option<Arc<dyn Bus>>,
     /// By the provider's key. Weak: a gateway holds the registry.
@@ -162,11 +162,10 @@ impl ConnectionRegistry {
             period: AtomicU64::new(1_000),
             open: AtomicUsize::new(0),
             sockets: TaskTracker::new(),
-            changed: Notify::new(),
             tasks: tasks.group("sockets"),
             clock: clock.unwrap_or_else(|| Arc::new(SystemClock)),
             metrics: SocketMetrics::new(metrics),
-            limits: OnceLock::new(),
+            has_begun: AtomicBool::new(false),
             gateways: Mutex::default(),
             node: Node::new(),
             bus,
@@ -234,7 +233,7 @@ impl ConnectionRegistry {
     pub(crate) fn begin(&self, period: Duration) -> Result<(), HookError> {
         let millis = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(10);
         self.0.period.fetch_min(millis, Ordering::Relaxed);
-        if self.0.limits.set(period).is_err() {
+        if self.0.has_begun.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
         for index in 0..self.0.shards.len() {
@@ -310,7 +309,6 @@ impl ConnectionRegistry {
         if lock(&shard.clients).remove(place).is_some() {
             self.0.open.fetch_sub(1, Ordering::Relaxed);
             self.0.metrics.open(-1);
-            self.0.changed.notify_waiters();
         }
     }
 

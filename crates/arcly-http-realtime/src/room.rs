@@ -2,7 +2,6 @@
 
 use arcly_http_core::access::Access;
 use arcly_http_core::problem::{Problem, kinds};
-use arcly_http_core::scope::Claims;
 
 use crate::client::WsClient;
 use crate::gateway::Gateway;
@@ -49,21 +48,6 @@ pub trait AdmitsTo {
     /// # Errors
     /// What the client is told.
     fn admits(&self, client: &WsClient) -> Result<(), Problem>;
-}
-
-/// The access rule of a room.
-pub(crate) fn decide(access: Access, claims: Option<&Claims>) -> Result<(), Problem> {
-    let problem = match (access, claims) {
-        (Access::Public, _) | (Access::Authenticated, Some(_)) => return Ok(()),
-        (Access::Can(action), Some(claims)) => {
-            if action.permits(|role| claims.has_role(role), |scope| claims.has_scope(scope)) {
-                return Ok(());
-            }
-            &kinds::FORBIDDEN
-        }
-        (Access::Authenticated | Access::Can(_), None) => &kinds::UNAUTHENTICATED,
-    };
-    Err(Problem::of(problem))
 }
 
 pub(crate) fn too_many(max: usize) -> Problem {

@@ -8,7 +8,7 @@
 //! | CORS: preflights | `cors`, before anything else is looked at |
 //! | 4 cheap refusals: other sites, declared size, content type, accept | `Route::refuse_early` |
 //! | 5 credentials | `identify::authenticate` |
-//! | 6 access rule, then guards | `identify::decide`, `Route::run` |
+//! | 6 access rule, then guards | `Access::decide`, `Route::run` |
 //! | 7 rate limits: of addresses before 5, of callers after the access rule | `Rates` |
 //! | 8 cache | `Cached`, around all that follows up to 12; the place of idempotency |
 //! | tower layers, interceptors | `Route::run` |
@@ -633,7 +633,7 @@ impl Route {
         let head = &mut context.head;
         if head.seen.has(Seen::AUTHORIZATION) || is_protected(&self.fact.access) {
             Box::pin(identify::authenticate(runtime, head, &self.fact.access)).await?;
-            identify::decide(&self.fact.access, head)?;
+            self.fact.access.decide(head.claims.as_deref())?;
         }
         if let Some(rates) = &self.rates {
             Box::pin(rates.take(&context.head, true, &mut context.rates)).await?;
@@ -713,7 +713,7 @@ async fn serve_mounted(
         cross_site::refuse(&context.head, runtime.cors.as_deref())?;
     }
     identify::authenticate(runtime, &mut context.head, &mounted.access).await?;
-    identify::decide(&mounted.access, &context.head)?;
+    mounted.access.decide(context.head.claims.as_deref())?;
     let mut request = http::Request::new(context.take_body());
     let head = &mut context.head;
     *request.method_mut() = head.method.clone();

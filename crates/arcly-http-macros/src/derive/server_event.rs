@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{DeriveInput, LitStr};
 
-use crate::support::{Errors, rt};
+use crate::support::{Errors, is_event_name, rt};
 
 const LOOK: &str = "name it as clients know it: `#[server_event(\"article.published\")]`";
 
@@ -25,10 +25,7 @@ pub(crate) fn expand(input: DeriveInput, errors: &mut Errors) -> TokenStream {
         errors.at(&input.ident, LOOK);
         return TokenStream::new();
     };
-    let text = event.value();
-    let is_name = !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte));
-    if !is_name {
+    if !is_event_name(&event.value()) {
         errors.at(
             &event,
             "the name of an event is letters, digits, `.`, `_`, `:` and `-`: `article.published`",

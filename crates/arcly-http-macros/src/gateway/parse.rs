@@ -127,7 +127,7 @@ pub(crate) struct Disconnect {
 }
 
 /// Takes the attributes of the methods off the block.
-pub(crate) fn take(args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Taken {
+pub(crate) fn take(item: &mut ItemImpl, errors: &mut Errors) -> Taken {
     let mut taken = Taken::default();
     let before = errors.count();
     for item in &mut item.items {
@@ -214,7 +214,6 @@ pub(crate) fn take(args: &Args, item: &mut ItemImpl, errors: &mut Errors) -> Tak
             }
         }
     }
-    let _ = args;
     taken.is_faulty = errors.count() > before;
     taken
 }

@@ -2,7 +2,7 @@
 
 use super::parse::{Args, Taken};
 use crate::controller::validate as of_controller;
-use crate::support::Errors;
+use crate::support::{Errors, is_event_name};
 
 pub(super) fn gateway(args: &Args, item: &syn::ItemImpl, taken: &Taken, errors: &mut Errors) {
     let path = args.base.prefix.as_ref();
@@ -53,7 +53,7 @@ pub(super) fn gateway(args: &Args, item: &syn::ItemImpl, taken: &Taken, errors: 
             );
         } else if !args.is_raw && event.route.args.path.value() == "#" {
             errors.on(event.name.span(), "messages as they are, are for `codec = raw`; here messages have events: `#[subscribe(\"name\")]`");
-        } else if !is_message && !is_name(&name) {
+        } else if !is_message && !is_event_name(&name) {
             errors.at(
                 &event.name,
                 "the name of an event is letters, digits, `.`, `_`, `:` and `-`: `tag.watch`",
@@ -70,9 +70,4 @@ pub(super) fn gateway(args: &Args, item: &syn::ItemImpl, taken: &Taken, errors: 
             errors.on(event.name.span(), what);
         }
     }
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
 }

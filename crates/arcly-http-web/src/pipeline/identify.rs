@@ -1,4 +1,4 @@
-//! Stages 2, 5 and 6: which request, who asks, and may they.
+//! Stages 2 and 5: which request, and who asks.
 
 use arcly_http_core::access::{Access, AuthError, Authenticator, Credentials};
 use arcly_http_core::problem::{Problem, error_chain, kinds};
@@ -119,21 +119,6 @@ pub(super) fn challenge(response: &mut Response, authenticator: Option<&dyn Auth
     let scheme = authenticator.and_then(|known| known.schemes().first().copied());
     if let Some(Ok(scheme)) = scheme.map(HeaderValue::from_str) {
         response.headers_mut().entry(WWW_AUTHENTICATE).or_insert(scheme);
-    }
-}
-
-/// Stage 6: the access rule.
-pub(super) fn decide(access: &Access, head: &Head) -> Result<(), Problem> {
-    match (access, &head.claims) {
-        (Access::Public, _) | (Access::Authenticated, Some(_)) => Ok(()),
-        (Access::Can(action), Some(claims)) => {
-            if action.permits(|role| claims.has_role(role), |scope| claims.has_scope(scope)) {
-                Ok(())
-            } else {
-                Err(Problem::of(&kinds::FORBIDDEN))
-            }
-        }
-        (Access::Authenticated | Access::Can(_), None) => Err(Problem::of(&kinds::UNAUTHENTICATED)),
     }
 }
 

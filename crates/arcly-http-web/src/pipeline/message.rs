@@ -24,7 +24,7 @@ use http::header::{
 };
 use http::{Extensions, HeaderMap, HeaderValue};
 
-use super::{Core, FILTER_TIME_MAX, Scene, identify, in_time, is_protected, render};
+use super::{Core, FILTER_TIME_MAX, Scene, in_time, is_protected, render};
 use crate::limit::Rates;
 use crate::stage::AnyGuard;
 use crate::{Body, Called, Context, Head, Response};
@@ -277,7 +277,7 @@ impl Event {
 
     fn answer_at_once(&self, context: &mut Context) -> Response {
         let is_let_in = if is_protected(&self.fact.access) {
-            identify::decide(&self.fact.access, &context.head)
+            self.fact.access.decide(context.head.claims.as_deref())
         } else {
             Ok(())
         };
@@ -317,7 +317,7 @@ impl Event {
 
     async fn run(&self, context: &mut Context) -> Result<Response, Problem> {
         if is_protected(&self.fact.access) {
-            identify::decide(&self.fact.access, &context.head)?;
+            self.fact.access.decide(context.head.claims.as_deref())?;
         }
         if let Some(rates) = &self.rates {
             Box::pin(rates.take(&context.head, false, &mut context.rates)).await?;
