@@ -79,7 +79,7 @@ impl Shape {
         }
         match value {
             Value::Array(_) if says(schema, "object") && !says(schema, "array") => {
-                found.push(violation(steps, "type", "this is an object, not an array"));
+                found.push(violation(steps, "wrong_type", "expected an object"));
             }
             Value::Array(values) => {
                 for (index, child) in values.iter().enumerate() {

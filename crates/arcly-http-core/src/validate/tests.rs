@@ -388,5 +388,6 @@ fn an_array_is_no_object() {
         assert_eq!(problem.status(), 422, "{text}");
         let violations = &problem.members()["violations"];
         assert_eq!(violations[0]["pointer"], pointer, "{violations}");
+        assert_eq!(violations[0]["code"], "wrong_type", "{violations}");
     }
 }
